@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who does the work that no message may wait for: preparing the next data key, unwrapping for Resolve, expiry by age.
+#ifndef PULSEAL_BACKGROUND_H_
+#define PULSEAL_BACKGROUND_H_
+
+#include <chrono>
+#include <functional>
+
+namespace pulseal {
+
+// Runs `work` once, `delay` from now or a little later, on any thread; never inside the call itself. It may run several
+// pieces of work at the same time, and it may drop work when it shuts down: nothing is lost but what that work would
+// have done. Called from any thread, sometimes while a message is being encrypted: it must not block.
+// Work that reads keys (delay zero) blocks for as long as the key reader does; work with a delay never blocks.
+using Executor = std::function<void(std::chrono::nanoseconds delay, std::function<void()> work)>;
+
+// Time since some fixed point: monotonic, and counting the time that the machine was suspended. Thread-safe.
+using Clock = std::function<std::chrono::nanoseconds()>;
+
+struct Background {
+  enum class Mode {
+    // Threads of the object's own, started when first needed: one that waits for the next deadline, and up to four that
+    // call the key reader or wrapper, each of which ends when it has nothing to do for ten seconds. All block every
+    // signal. Destruction never waits for them: a thread that is stuck in a key reader is left to finish by itself and
+    // touches nothing of yours afterwards but the reader.
+    kOwnThread,
+    // `executor` does everything; no thread is started.
+    kExecutor,
+    // Nothing happens by itself: the client calls Maintain() from a timer of its own, at least once a second for ages
+    // to be exact to a second.
+    kMaintain,
+  };
+  Mode mode = Mode::kOwnThread;
+  Executor executor;  // kExecutor only, and required there
+  Clock clock;        // for tests; empty means CLOCK_BOOTTIME
+};
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_BACKGROUND_H_

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What happens beside the calls: a rotation that failed in the background, a message that left in clear.
+#ifndef PULSEAL_CRYPTO_EVENT_H_
+#define PULSEAL_CRYPTO_EVENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace pulseal {
+
+struct CryptoEvent {
+  enum class Kind {
+    kRotated,          // a new data key is in use
+    kRotationFailed,   // the present data key stays in use; status says why, key_name for whom; it is tried again
+    kHardLimit,        // a data key reached a hard limit with no next one ready: FAIL or SEND begins
+    kSentInClear,      // kSend: messages leave unencrypted
+    kKeyWarning,       // a key file that others can read, and the like
+    kUnwrapFailed,     // consumer: a wrapped key could not be opened, for good (remembered for failure_ttl)
+    kKeyUnavailable,   // consumer: a key could not be had now
+  };
+  Kind kind = Kind::kRotated;
+  std::string key_name;     // escaped, safe to show; empty where the event isn't about one
+  absl::Status status;      // OK for kRotated
+  uint64_t suppressed = 0;  // events of this kind that the rate limit held back since the last one
+};
+
+// Called from the thread on which it happened, sometimes inside a call of yours, with no lock held: it must not block,
+// and may call back into the object except to destroy it. At most one event a second of each kind but kRotated. An
+// exception thrown is caught and dropped. After the object's destructor has returned no call starts; one that had begun
+// on another thread may still be running.
+using EventCallback = std::function<void(const CryptoEvent&)>;
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_CRYPTO_EVENT_H_

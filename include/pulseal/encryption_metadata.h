@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What encryption adds to Pulsar's MessageMetadata (fields 13 to 15), as values of our own: no protobuf type is needed to
+// use them. docs/wire-format.md has the format.
+#ifndef PULSEAL_ENCRYPTION_METADATA_H_
+#define PULSEAL_ENCRYPTION_METADATA_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "pulseal/export.h"
+#include "pulseal/key_wrapper.h"
+
+namespace pulseal {
+
+inline constexpr size_t kNonceSize = 12;  // bytes; the wire's encryption_param
+inline constexpr size_t kTagSize = 16;    // bytes behind the ciphertext
+
+// Metadata over these is malformed.
+inline constexpr size_t kMaxKeyNameSize = 1024;          // bytes
+inline constexpr size_t kMaxWrappedKeySize = 4096;       // bytes
+inline constexpr size_t kMaxKeyMetadataPairs = 32;       // per wrapped key
+inline constexpr size_t kMaxKeyMetadataSize = 4096;      // bytes of names and values together, per wrapped key
+inline constexpr size_t kMaxMetadataSize = 5 * 1024 * 1024;  // bytes, the whole MessageMetadata
+
+// One wrapped key, pointing into memory of the caller's.
+struct WrappedKeyView {
+  std::string_view key_name, bytes;
+  absl::Span<const std::pair<std::string_view, std::string_view>> metadata;
+};
+
+// What a consumer needs to know of a message, filled from a client's own metadata class. Everything that it points to
+// must live until the call that takes it returns.
+struct MessageMetadataView {
+  absl::Span<const WrappedKeyView> keys;             // field 13; not empty means: encrypted
+  std::string_view nonce, algorithm;                 // fields 15 and 14
+  std::optional<int32_t> num_messages_in_batch;      // field 11; absent is not the same as 1
+  int32_t num_chunks = 0, chunk_id = 0;              // fields 27 and 29
+  int32_t compression = 0;                           // field 8
+  uint32_t uncompressed_size = 0;                    // field 9
+};
+
+// All that is needed to decrypt a message later, when its key is at hand: keep it beside the payload.
+struct EncryptionContext {
+  std::vector<WrappedKey> keys;
+  std::string nonce, algorithm, producer_name, chunk_uuid;
+  uint64_t sequence_id = 0;
+  uint64_t publish_time = 0;                         // milliseconds since 1970
+  std::optional<int32_t> num_messages_in_batch;
+  int32_t num_chunks = 0, chunk_id = 0, compression = 0;
+  uint32_t uncompressed_size = 0;
+
+  // A complete MessageMetadata: MessageDecryptor::Decrypt takes it beside the payload. Parsing it gives an equal context.
+  PULSEAL_EXPORT std::string Serialize() const;
+};
+
+// The context of a serialised MessageMetadata. INVALID_ARGUMENT (kMalformed), naming field and offset, where it doesn't
+// parse or is over the limits above. Metadata of a message that was never encrypted gives a context without keys.
+PULSEAL_EXPORT absl::StatusOr<EncryptionContext> ParseEncryptionContext(std::string_view metadata);
+
+// `metadata` with its wrapped keys (field 13) replaced by `keys`, every other byte as it was, unknown fields included:
+// new recipients for a message whose payload stays untouched. At least one key. Errors as above.
+PULSEAL_EXPORT absl::StatusOr<std::string> ReplaceWrappedKeys(std::string_view metadata,
+                                                              absl::Span<const WrappedKey> keys);
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_ENCRYPTION_METADATA_H_

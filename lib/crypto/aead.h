@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// AES-GCM (NIST SP 800-38D) as the rest of the library sees it: a key set once in a context, then one call a message.
+#ifndef PULSEAL_LIB_CRYPTO_AEAD_H_
+#define PULSEAL_LIB_CRYPTO_AEAD_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "pulseal/encryption_metadata.h"
+
+struct ossl_lib_ctx_st;
+
+namespace pulseal::crypto {
+
+enum class AeadResult { kOk, kTagMismatch, kBackendFailed };
+
+// A keyed context. One thread at a time; wipes its key when destroyed. Sizes and overlap are the caller's to check:
+// nonces are kNonceSize bytes, payloads at most 2^31 - 1 bytes.
+class AeadContext {
+ public:
+  virtual ~AeadContext() = default;
+
+  // Writes plaintext.size() bytes of ciphertext and kTagSize of tag to `out`, which may be plaintext.data(). On kBackendFailed
+  // those bytes are zeroed.
+  virtual AeadResult Seal(const char* nonce, std::string_view associated_data, std::string_view plaintext, char* out) = 0;
+
+  // `sealed` is ciphertext and tag, at least kTagSize bytes. Writes sealed.size() - kTagSize bytes to `out`, which must not
+  // overlap it. Unless the answer is kOk those bytes are zeroed.
+  virtual AeadResult Open(const char* nonce, std::string_view associated_data, std::string_view sealed, char* out) = 0;
+};
+
+// Makes contexts; fetches what it needs from the cryptographic library once. Thread-safe.
+class AeadBackend {
+ public:
+  virtual ~AeadBackend() = default;
+  // `key` is 16, 24 or 32 bytes, otherwise INVALID_ARGUMENT. INTERNAL where the library fails.
+  virtual absl::StatusOr<std::unique_ptr<AeadContext>> NewContext(std::string_view key) const = 0;
+  virtual const char* name() const = 0;
+};
+
+// INTERNAL where `openssl_context` with `properties` has no AES-GCM.
+absl::StatusOr<std::shared_ptr<const AeadBackend>> OpenSslAead(ossl_lib_ctx_st* openssl_context,
+                                                               const std::string& properties);
+
+}  // namespace pulseal::crypto
+
+#endif  // PULSEAL_LIB_CRYPTO_AEAD_H_

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pulseal/error.h"
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "lib/status.h"
+
+namespace pulseal {
+namespace {
+
+constexpr char kReasonPayload[] = "pulseal/reason";
+constexpr size_t kMostShown = 120;
+
+void SetReason(absl::Status& status, Reason reason) {
+  status.SetPayload(kReasonPayload, absl::Cord(absl::StrCat(static_cast<int>(reason))));
+}
+
+}  // namespace
+
+Reason ReasonOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kReasonPayload);
+  int value = 0;
+  if (!payload.has_value() || !absl::SimpleAtoi(std::string(*payload), &value)) return Reason::kNone;
+  return static_cast<Reason>(value);
+}
+
+const char* ReasonName(Reason reason) {
+  switch (reason) {
+    case Reason::kNone: return "none";
+    case Reason::kKeyNotFound: return "key-not-found";
+    case Reason::kKeyUnusable: return "key-unusable";
+    case Reason::kKeyServiceUnavailable: return "key-service-unavailable";
+    case Reason::kUnwrapFailed: return "unwrap-failed";
+    case Reason::kAuthenticationFailed: return "authentication-failed";
+    case Reason::kMalformed: return "malformed";
+    case Reason::kLimitReached: return "limit-reached";
+    case Reason::kNotEncrypted: return "not-encrypted";
+    case Reason::kForked: return "forked";
+    case Reason::kMisuse: return "misuse";
+  }
+  return "unknown";
+}
+
+absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view message) {
+  absl::Status status(code, AsAbsl(message));
+  SetReason(status, reason);
+  return status;
+}
+
+absl::Status WithReason(absl::Status status, Reason reason) {
+  if (!status.ok() && ReasonOf(status) == Reason::kNone) SetReason(status, reason);
+  return status;
+}
+
+absl::Status Prefixed(std::string_view prefix, const absl::Status& status) {
+  absl::Status prefixed(status.code(), absl::StrCat(AsAbsl(prefix), ": ", status.message()));
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { prefixed.SetPayload(url, payload); });
+  return prefixed;
+}
+
+std::string Quoted(std::string_view text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string quoted = "\"";
+  for (const char c : text.substr(0, kMostShown)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte > 0x7e || c == '"' || c == '\\') {
+      quoted += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    } else {
+      quoted += c;
+    }
+  }
+  quoted += text.size() > kMostShown ? "...\"" : "\"";
+  return quoted;
+}
+
+}  // namespace pulseal

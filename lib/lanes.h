@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// State that each message needs for itself, without a lock and without a cache line that threads share: one copy for each
+// processor, taken for the length of a call.
+#ifndef PULSEAL_LIB_LANES_H_
+#define PULSEAL_LIB_LANES_H_
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace pulseal {
+
+// T is default-constructible. A thread takes the lane of the processor it runs on; where a preempted thread still holds that
+// one, the next free one; where all are held, a spare that lives as long as the lease, so that nobody ever waits.
+template <typename T>
+class Lanes {
+ public:
+  static constexpr size_t kSpare = ~size_t{0};
+
+  Lanes() : count_(CountForThisMachine()), lanes_(new Lane[count_]) {}
+
+  class Lease {
+   public:
+    Lease(Lease&& other) noexcept
+        : lane_(std::exchange(other.lane_, nullptr)), index_(other.index_), spare_(std::move(other.spare_)) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (lane_ != nullptr) lane_->taken.store(false, std::memory_order_release);
+    }
+
+    T& operator*() const { return lane_ != nullptr ? lane_->value : *spare_; }
+    T* operator->() const { return &**this; }
+    // Below count(), and nobody else's while the lease lasts; kSpare for a spare.
+    size_t index() const { return index_; }
+
+   private:
+    friend class Lanes;
+    Lease(typename Lanes::Lane* lane, size_t index) : lane_(lane), index_(index) {}
+    Lease() : lane_(nullptr), index_(kSpare), spare_(std::make_unique<T>()) {}
+
+    typename Lanes::Lane* lane_;
+    size_t index_;
+    std::unique_ptr<T> spare_;
+  };
+
+  Lease Take() {
+    const int processor = sched_getcpu();
+    const size_t first = processor < 0 ? 0 : static_cast<size_t>(processor) % count_;
+    for (size_t i = 0; i < count_; ++i) {
+      const size_t index = first + i < count_ ? first + i : first + i - count_;
+      if (TryTake(lanes_[index])) return Lease(&lanes_[index], index);
+    }
+    return Lease();
+  }
+
+  // Calls visit(T&) for each lane that nobody holds at that moment, holding it meanwhile; returns how many were held by others.
+  template <typename Visitor>
+  size_t VisitFree(Visitor visit) {
+    size_t held = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      if (!TryTake(lanes_[i])) {
+        ++held;
+        continue;
+      }
+      visit(lanes_[i].value);
+      lanes_[i].taken.store(false, std::memory_order_release);
+    }
+    return held;
+  }
+
+  // Calls visit(const T&) for every lane, held or not: for members of T that are atomic.
+  template <typename Visitor>
+  void ReadAll(Visitor visit) const {
+    for (size_t i = 0; i < count_; ++i) visit(static_cast<const T&>(lanes_[i].value));
+  }
+
+  size_t count() const { return count_; }
+
+ private:
+  struct alignas(128) Lane {  // two lines: the adjacent-line prefetcher fetches them in pairs
+    std::atomic<bool> taken{false};
+    T value;
+  };
+
+  static bool TryTake(Lane& lane) {
+    return !lane.taken.load(std::memory_order_relaxed) && !lane.taken.exchange(true, std::memory_order_acquire);
+  }
+
+  static size_t CountForThisMachine() {
+    constexpr long kFewest = 4, kMost = 256;  // NOLINT(google-runtime-int): sysconf's type
+    return static_cast<size_t>(std::clamp(sysconf(_SC_NPROCESSORS_CONF), kFewest, kMost));
+  }
+
+  const size_t count_;
+  const std::unique_ptr<Lane[]> lanes_;
+};
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_LIB_LANES_H_
