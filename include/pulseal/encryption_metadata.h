@@ -28,6 +28,7 @@ inline constexpr size_t kMaxKeyNameSize = 1024;          // bytes
 inline constexpr size_t kMaxWrappedKeySize = 4096;       // bytes
 inline constexpr size_t kMaxKeyMetadataPairs = 32;       // per wrapped key
 inline constexpr size_t kMaxKeyMetadataSize = 4096;      // bytes of names and values together, per wrapped key
+inline constexpr size_t kMaxEncryptionKeysSize = 16 * 1024;  // bytes of a wrapped key with all of the above, unknown fields too
 inline constexpr size_t kMaxMetadataSize = 5 * 1024 * 1024;  // bytes, the whole MessageMetadata
 
 // One wrapped key, pointing into memory of the caller's.

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/metadata_scanner.h"
+
+#include <new>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "lib/status.h"
+#include "lib/wire.h"
+
+namespace pulseal {
+namespace {
+
+using wire::Tag;
+
+// EncryptionKeys and KeyValue.
+constexpr uint32_t kName = Tag(1, wire::kBytes), kValue = Tag(2, wire::kBytes), kKeyMetadata = Tag(3, wire::kBytes);
+
+using Pair = std::pair<std::string_view, std::string_view>;
+
+wire::FieldReader Scan(std::string_view metadata, ScannedMetadata* scanned) {
+  scanned->num_keys = 0;
+  scanned->nonce = {};
+  scanned->num_messages_in_batch.reset();
+  scanned->num_chunks = scanned->chunk_id = 0;
+  wire::FieldReader fields(metadata);
+  if (metadata.size() > kMaxMetadataSize) fields.Fail("the metadata is over 5 MiB");
+  while (fields.Next()) {
+    switch (fields.tag()) {
+      case Tag(13, wire::kBytes): {
+        const std::string_view key = fields.Bytes();
+        if (key.size() > kMaxEncryptionKeysSize) fields.Fail("the wrapped key is over 16 KiB");
+        if (scanned->num_keys == kMostWrappedKeys) fields.Fail("there are more than 64 wrapped keys");
+        if (fields.ok()) new (&scanned->keys[scanned->num_keys++]) std::string_view(key);
+        break;
+      }
+      case Tag(15, wire::kBytes): scanned->nonce = fields.Bytes(); break;
+      case Tag(11, wire::kVarint): scanned->num_messages_in_batch = fields.Int32(); break;
+      case Tag(27, wire::kVarint): scanned->num_chunks = fields.Int32(); break;
+      case Tag(29, wire::kVarint): scanned->chunk_id = fields.Int32(); break;
+      default: fields.Skip();
+    }
+  }
+  return fields;
+}
+
+absl::StatusOr<Pair> ParsePair(std::string_view message) {
+  std::optional<std::string_view> name, value;
+  wire::FieldReader fields(message, 2);
+  while (fields.Next()) {
+    switch (fields.tag()) {
+      case kName: name = fields.Bytes(); break;
+      case kValue: value = fields.Bytes(); break;
+      default: fields.Skip();
+    }
+  }
+  if (!fields.ok()) return fields.status("a pair of a wrapped key's metadata");
+  if (!name.has_value() || !value.has_value()) {
+    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMalformed,
+                      "a pair of a wrapped key's metadata has no name or no value");
+  }
+  return Pair(*name, *value);
+}
+
+// Empty where the key is within the limits.
+std::string OverLimit(std::string_view key_name, std::string_view bytes, absl::Span<const Pair> metadata) {
+  if (key_name.size() > kMaxKeyNameSize) return absl::StrCat("a key name is over ", kMaxKeyNameSize, " bytes");
+  size_t size = 0;
+  for (const auto& [name, value] : metadata) size += name.size() + value.size();
+  std::string problem;
+  if (bytes.size() > kMaxWrappedKeySize) problem = absl::StrCat("its bytes are over ", kMaxWrappedKeySize);
+  if (metadata.size() > kMaxKeyMetadataPairs)
+    problem = absl::StrCat("its metadata is over ", kMaxKeyMetadataPairs, " pairs");
+  if (size > kMaxKeyMetadataSize) problem = absl::StrCat("its metadata is over ", kMaxKeyMetadataSize, " bytes");
+  return problem.empty() ? problem : absl::StrCat("wrapped key for ", Quoted(key_name), ": ", problem);
+}
+
+}  // namespace
+
+bool ScanMetadata(std::string_view metadata, ScannedMetadata* scanned) { return Scan(metadata, scanned).ok(); }
+
+absl::Status ExplainMalformed(std::string_view metadata) {
+  ScannedMetadata scanned;
+  return Scan(metadata, &scanned).status("message metadata");
+}
+
+std::string_view KeyNameOf(std::string_view encryption_keys) {
+  std::string_view name;
+  wire::FieldReader fields(encryption_keys, 1);
+  while (fields.Next()) {
+    if (fields.tag() == kName) {
+      name = fields.Bytes();
+      continue;
+    }
+    fields.Skip();
+  }
+  return fields.ok() ? name : std::string_view();
+}
+
+absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys) {
+  std::optional<std::string_view> name, bytes;
+  std::vector<Pair> metadata;
+  wire::FieldReader fields(encryption_keys, 1);
+  while (fields.Next()) {
+    switch (fields.tag()) {
+      case kName: name = fields.Bytes(); break;
+      case kValue: bytes = fields.Bytes(); break;
+      case kKeyMetadata: {
+        if (metadata.size() == kMaxKeyMetadataPairs) fields.Fail("its metadata has more than 32 pairs");
+        absl::StatusOr<Pair> pair = ParsePair(fields.Bytes());
+        if (fields.ok() && !pair.ok()) return pair.status();
+        if (pair.ok()) metadata.push_back(*pair);
+        break;
+      }
+      default: fields.Skip();
+    }
+  }
+  if (!fields.ok()) return fields.status("a wrapped key (field 13)");
+  if (!name.has_value() || !bytes.has_value()) {
+    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMalformed,
+                      "a wrapped key (field 13) has no key name or no bytes");
+  }
+  const std::string problem = OverLimit(*name, *bytes, metadata);
+  if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMalformed, problem);
+  WrappedKey key{std::string(*name), std::string(*bytes), {}};
+  // Where a name comes twice the last one counts, as in the official C++ client.
+  for (const auto& [pair_name, value] : metadata) key.metadata[std::string(pair_name)] = std::string(value);
+  return key;
+}
+
+absl::Status SerializeEncryptionKeys(const WrappedKeyView& key, std::string* out) {
+  const std::string problem = OverLimit(key.key_name, key.bytes, key.metadata);
+  if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
+  out->clear();
+  wire::AppendBytesField(1, key.key_name, out);
+  wire::AppendBytesField(2, key.bytes, out);
+  std::string pair;
+  for (const auto& [name, value] : key.metadata) {
+    pair.clear();
+    wire::AppendBytesField(1, name, &pair);
+    wire::AppendBytesField(2, value, &pair);
+    wire::AppendBytesField(3, pair, out);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> SerializeWrappedKeys(absl::Span<const WrappedKey> keys) {
+  if (keys.empty() || keys.size() > kMostWrappedKeys) {
+    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
+                      absl::StrCat(keys.size(), " wrapped keys for a message; it takes 1 to ", kMostWrappedKeys));
+  }
+  std::string fields, one;
+  for (const WrappedKey& key : keys) {
+    const std::vector<Pair> metadata(key.metadata.begin(), key.metadata.end());
+    absl::Status status = SerializeEncryptionKeys({key.key_name, key.bytes, metadata}, &one);
+    if (!status.ok()) return status;
+    wire::AppendBytesField(13, one, &fields);
+  }
+  return fields;
+}
+
+absl::StatusOr<std::string> SerializeFieldsWithoutNonce(absl::Span<const WrappedKey> keys) {
+  absl::StatusOr<std::string> fields = SerializeWrappedKeys(keys);
+  if (fields.ok()) wire::AppendBytesField(15, std::string(kNonceSize, '\0'), &*fields);
+  return fields;
+}
+
+}  // namespace pulseal
