@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// State that each message needs for itself, without a lock and without a cache line that threads share: one copy for
-// each processor, taken for the length of a call.
+// State that each message needs for itself, without a lock and without a cache line that threads share: one copy for each
+// processor, taken for the length of a call.
 #ifndef PULSEAL_LIB_LANES_H_
 #define PULSEAL_LIB_LANES_H_
 
@@ -16,8 +16,8 @@
 
 namespace pulseal {
 
-// T is default-constructible. A thread takes the lane of the processor it runs on; where a preempted thread still holds
-// that one, the next free one; where all are held, a spare that lives as long as the lease, so that nobody ever waits.
+// T is default-constructible. A thread takes the lane of the processor it runs on; where a preempted thread still holds that
+// one, the next free one; where all are held, a spare that lives as long as the lease, so that nobody ever waits.
 template <typename T>
 class Lanes {
  public:
@@ -59,8 +59,7 @@ class Lanes {
     return Lease();
   }
 
-  // Calls visit(T&) for each lane that nobody holds at that moment, holding it meanwhile; returns how many were held by
-  // others.
+  // Calls visit(T&) for each lane that nobody holds at that moment, holding it meanwhile; returns how many were held by others.
   template <typename Visitor>
   size_t VisitFree(Visitor visit) {
     size_t held = 0;
