@@ -63,7 +63,8 @@ absl::StatusOr<Pair> ParsePair(std::string_view message) {
 }
 
 // Empty where the key is within the limits.
-std::string OverLimit(std::string_view key_name, std::string_view bytes, absl::Span<const Pair> metadata) {
+template <typename Pairs>
+std::string OverLimit(std::string_view key_name, std::string_view bytes, const Pairs& metadata) {
   if (key_name.size() > kMaxKeyNameSize) return absl::StrCat("a key name is over ", kMaxKeyNameSize, " bytes");
   size_t size = 0;
   for (const auto& [name, value] : metadata) size += name.size() + value.size();
@@ -73,6 +74,20 @@ std::string OverLimit(std::string_view key_name, std::string_view bytes, absl::S
     problem = absl::StrCat("its metadata is over ", kMaxKeyMetadataPairs, " pairs");
   if (size > kMaxKeyMetadataSize) problem = absl::StrCat("its metadata is over ", kMaxKeyMetadataSize, " bytes");
   return problem.empty() ? problem : absl::StrCat("wrapped key for ", Quoted(key_name), ": ", problem);
+}
+
+template <typename Pairs>
+std::string EncryptionKeys(std::string_view key_name, std::string_view bytes, const Pairs& metadata) {
+  std::string message, pair;
+  wire::AppendBytesField(1, key_name, &message);
+  wire::AppendBytesField(2, bytes, &message);
+  for (const auto& [name, value] : metadata) {
+    pair.clear();
+    wire::AppendBytesField(1, name, &pair);
+    wire::AppendBytesField(2, value, &pair);
+    wire::AppendBytesField(3, pair, &message);
+  }
+  return message;
 }
 
 }  // namespace
@@ -131,17 +146,12 @@ absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys) {
 absl::Status SerializeEncryptionKeys(const WrappedKeyView& key, std::string* out) {
   const std::string problem = OverLimit(key.key_name, key.bytes, key.metadata);
   if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
-  out->clear();
-  wire::AppendBytesField(1, key.key_name, out);
-  wire::AppendBytesField(2, key.bytes, out);
-  std::string pair;
-  for (const auto& [name, value] : key.metadata) {
-    pair.clear();
-    wire::AppendBytesField(1, name, &pair);
-    wire::AppendBytesField(2, value, &pair);
-    wire::AppendBytesField(3, pair, out);
-  }
+  *out = EncryptionKeys(key.key_name, key.bytes, key.metadata);
   return absl::OkStatus();
+}
+
+void AppendWrappedKey(const WrappedKey& key, std::string* out) {
+  wire::AppendBytesField(13, EncryptionKeys(key.key_name, key.bytes, key.metadata), out);
 }
 
 absl::StatusOr<std::string> SerializeWrappedKeys(absl::Span<const WrappedKey> keys) {
@@ -149,12 +159,11 @@ absl::StatusOr<std::string> SerializeWrappedKeys(absl::Span<const WrappedKey> ke
     return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
                       absl::StrCat(keys.size(), " wrapped keys for a message; it takes 1 to ", kMostWrappedKeys));
   }
-  std::string fields, one;
+  std::string fields;
   for (const WrappedKey& key : keys) {
-    const std::vector<Pair> metadata(key.metadata.begin(), key.metadata.end());
-    absl::Status status = SerializeEncryptionKeys({key.key_name, key.bytes, metadata}, &one);
-    if (!status.ok()) return status;
-    wire::AppendBytesField(13, one, &fields);
+    const std::string problem = OverLimit(key.key_name, key.bytes, key.metadata);
+    if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
+    AppendWrappedKey(key, &fields);
   }
   return fields;
 }

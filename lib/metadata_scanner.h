@@ -63,6 +63,9 @@ absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys);
 // INVALID_ARGUMENT (kMisuse) where `key` is over a limit.
 absl::Status SerializeEncryptionKeys(const WrappedKeyView& key, std::string* out);
 
+// Field 13 for `key`, tag included, whatever its sizes.
+void AppendWrappedKey(const WrappedKey& key, std::string* out);
+
 // Field 13 for each key, tags included. INVALID_ARGUMENT (kMisuse) where a key is over a limit, or there is none, or
 // more than kMostWrappedKeys.
 absl::StatusOr<std::string> SerializeWrappedKeys(absl::Span<const WrappedKey> keys);

@@ -58,7 +58,8 @@ struct EncryptionContext {
   int32_t num_chunks = 0, chunk_id = 0, compression = 0;
   uint32_t uncompressed_size = 0;
 
-  // A complete MessageMetadata: MessageDecryptor::Decrypt takes it beside the payload. Parsing it gives an equal context.
+  // A complete MessageMetadata: MessageDecryptor::Decrypt takes it beside the payload. Parsing it gives an equal context,
+  // or an error where this one is over the limits above.
   PULSEAL_EXPORT std::string Serialize() const;
 };
 
@@ -67,7 +68,9 @@ struct EncryptionContext {
 PULSEAL_EXPORT absl::StatusOr<EncryptionContext> ParseEncryptionContext(std::string_view metadata);
 
 // `metadata` with its wrapped keys (field 13) replaced by `keys`, every other byte as it was, unknown fields included:
-// new recipients for a message whose payload stays untouched. At least one key. Errors as above.
+// new recipients for a message whose payload stays untouched. The new keys stand where the first old one stood.
+// INVALID_ARGUMENT: kMalformed as above; kNotEncrypted where `metadata` has no wrapped key; kMisuse where `keys` is empty,
+// or it or the result is over a limit.
 PULSEAL_EXPORT absl::StatusOr<std::string> ReplaceWrappedKeys(std::string_view metadata,
                                                               absl::Span<const WrappedKey> keys);
 
