@@ -27,29 +27,28 @@ struct KeyDirectoryOptions {
   // A private key that users other than its owner can read is refused (FAILED_PRECONDITION, the message says which
   // chmod mends it) instead of being reported through on_warning.
   bool refuse_readable_by_others = false;
-  // Told once for each version of a private key's file that is readable by others, or that is left out because it can't
-  // be used while another key of the same name can. Called from GetPrivateKeys, on its thread; what it throws is
+  // Told once for each version of a private key's file that is readable by others, or that is left out because it
+  // can't be used while another key of the same name can. Called from GetPrivateKeys, on its thread; what it throws is
   // dropped.
   std::function<void(const std::string& key_name, const absl::Status& warning)> on_warning;
 };
 
 // Keys in a folder: NAME.public.pem, NAME.private.pem and, for pairs that were rolled, every *.pem in NAME.private.d/,
-// newest modification first, after NAME.private.pem. Files are read at each call, and Generation() changes with them.
-// Symbolic links work as long as they are relative and stay inside the folder (Kubernetes mounts secrets so); nothing
-// outside it is ever opened, whatever the key name.
-//   NOT_FOUND           no such file; or a name that no file can have: empty, longer than 200 bytes, with a leading
-//   dot, a
-//                       slash or a NUL byte
+// newest modification first, after NAME.private.pem. Files are read at each call, and Generation() changes with them;
+// replace a file by renaming a complete one over it, or a reader may meet half of it. Symbolic links work as long as
+// they are relative and stay inside the folder (Kubernetes mounts secrets so); nothing outside it is ever opened,
+// whatever the key name.
+//   NOT_FOUND           no such file; or a name that no file can have: empty, over 200 bytes, with a leading dot, a slash
+//                       or a NUL byte
 //   FAILED_PRECONDITION empty, too long, a link that leads out, or a FIFO, device or socket, which is never waited for
 //   UNAVAILABLE         the system refused or failed (permissions, descriptors), or there is no such folder: a volume
-//   that
-//                       isn't mounted must not look as if its keys didn't exist
+//                       that isn't mounted must not look as if its keys didn't exist
 PULSEAL_EXPORT std::shared_ptr<CryptoKeyReader> KeyDirectory(std::string path, KeyDirectoryOptions options = {});
 
 // Keys by URI, as Pulsar's Java client takes them: "file:///path", "file:relative/path" (both percent-encoded) or a
 // plain path, and "data:application/x-pem-file;base64,..." (RFC 2397; percent-encoded without ";base64"). Names that
-// are not in the map are NOT_FOUND, other URIs FAILED_PRECONDITION, files as above except that symbolic links may lead
-// anywhere. Security: a private key in a data: URI sits in the caller's own strings, which this library can't wipe.
+// are not in the map are NOT_FOUND, other URIs FAILED_PRECONDITION, files as above except that links may lead anywhere.
+// Security: a private key in a data: URI sits in the caller's own strings, which this library can't wipe.
 PULSEAL_EXPORT std::shared_ptr<CryptoKeyReader> KeyUris(std::map<std::string, std::string> public_uris,
                                                         std::map<std::string, std::string> private_uris);
 
