@@ -3,6 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/crypto/ecies.h"
 #include "lib/crypto/openssl_source.h"
 #include "lib/crypto/pem_key.h"
 #include "lib/crypto/random.h"
@@ -16,7 +17,24 @@
 namespace pulseal {
 namespace {
 
+using crypto::KeyAlgorithm;
 using crypto::PemKey;
+
+absl::StatusOr<std::string> WrapFor(const PemKey& recipient, std::string_view data_key,
+                                    const crypto::OpenSslSource& source) {
+  if (recipient.algorithm == KeyAlgorithm::kEc) return crypto::EciesWrap(recipient, data_key, source);
+  return crypto::RsaOaepWrap(recipient, data_key, source);
+}
+
+bool Fits(const PemKey& key, std::string_view wrapped) {
+  return key.algorithm == KeyAlgorithm::kEc ? crypto::EciesFits(key, wrapped) : crypto::RsaOaepFits(key, wrapped);
+}
+
+absl::StatusOr<SecretBytes> UnwrapWith(const PemKey& key, std::string_view wrapped,
+                                       const crypto::OpenSslSource& source) {
+  if (key.algorithm == KeyAlgorithm::kEc) return crypto::EciesUnwrap(key, wrapped, source);
+  return crypto::RsaOaepUnwrap(key, wrapped, source);
+}
 
 // `status` with "private key NAME: " before it, unless its words name the key already.
 absl::Status Naming(std::string_view kind, const std::string& key_name, const absl::Status& status) {
@@ -57,7 +75,7 @@ class LocalWrapper final : public KeyWrapper {
         keys_.Get(key_name, /*want_private=*/false, info->pem.view(), generation);
     if (!key.ok()) return key.status();
     if (absl::Status status = crypto::ReseedGenerator(source_.context); !status.ok()) return status;
-    absl::StatusOr<std::string> bytes = crypto::RsaOaepWrap(**key, data_key, source_);
+    absl::StatusOr<std::string> bytes = WrapFor(**key, data_key, source_);
     if (!bytes.ok()) return bytes.status();
     return WrappedKey{key_name, *std::move(bytes), std::move(info->metadata)};
   }
@@ -80,13 +98,13 @@ class LocalWrapper final : public KeyWrapper {
         failures.Add(key.status());
         continue;
       }
-      if (!crypto::RsaOaepFits(**key, wrapped.bytes)) {
+      if (!Fits(**key, wrapped.bytes)) {
         failures.Add(crypto::UnwrapFailed());
         continue;
       }
       if (operations == max_operations) return LimitReached(max_operations);
       ++operations;
-      absl::StatusOr<SecretBytes> data_key = crypto::RsaOaepUnwrap(**key, wrapped.bytes, source_);
+      absl::StatusOr<SecretBytes> data_key = UnwrapWith(**key, wrapped.bytes, source_);
       if (data_key.ok()) return Unwrapped{*std::move(data_key), operations};
       failures.Add(data_key.status());
     }

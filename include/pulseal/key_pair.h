@@ -22,8 +22,8 @@ struct KeyPair {
 
 // Takes tens of milliseconds for EC and up to some seconds for RSA-4096. With a passphrase the private key is PKCS#8
 // "ENCRYPTED PRIVATE KEY" (PBES2: PBKDF2 with HMAC-SHA-256, 600,000 iterations, AES-256-CBC), which no official client
-// reads. INTERNAL where OpenSSL fails; INVALID_ARGUMENT for a passphrase longer than 1024 bytes or a value that is no
-// KeyType. Thread-safe.
+// reads. INTERNAL where OpenSSL fails; INVALID_ARGUMENT for a passphrase that is empty or longer than 1024 bytes, or a
+// value that is no KeyType. Thread-safe.
 PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type);
 PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, std::string_view passphrase);
 
@@ -42,8 +42,9 @@ struct KeyDescription {
   bool java_reads = false, cpp_reads = false, go_reads = false;
 };
 
-// Looks at the first key in `pem`. INVALID_ARGUMENT (kKeyUnusable) where there is none that Pulseal can use, saying what
-// was found instead. Thread-safe; never prompts.
+// Looks at the first key in `pem`, however weak. INVALID_ARGUMENT (kKeyUnusable) where there is none that Pulseal can use
+// or where `passphrase` doesn't open it, saying what was found instead. An empty passphrase is none. Thread-safe; never
+// prompts.
 PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem);
 PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_view passphrase);
 

@@ -33,7 +33,7 @@ absl::StatusOr<Unwrapped> Unwrap(KeyWrapper& wrapper, WrappedKey wrapped, int ma
 }
 
 TEST(LocalKeyWrapper, RoundTrip) {
-  for (const std::string name : {"rsa-2048", "rsa-3072", "rsa-4096"}) {
+  for (const std::string name : {"rsa-2048", "rsa-3072", "rsa-4096", "p-256", "p-384", "p-521", "p-521-explicit"}) {
     SCOPED_TRACE(name);
     auto wrapper = LocalKeyWrapper(KeyDirectory(PULSEAL_SOURCE_DIR "/tests/vectors/keys"));
     const absl::StatusOr<WrappedKey> wrapped = Wrap(*wrapper, name);

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/crypto/ecies.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "lib/crypto/openssl_error.h"
+#include "lib/crypto/openssl_ptr.h"
+#include "lib/crypto/unwrap_failed.h"
+#include "lib/status.h"
+
+namespace pulseal::crypto {
+namespace {
+
+constexpr size_t kMacKeySize = 16;
+constexpr size_t kMacSize = 20;
+constexpr std::string_view kMacSuffix("\0\0\0\0\0\0\0\0",
+                                      8);  // BouncyCastle: the bit length of an empty encoding vector
+
+const unsigned char* Bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+unsigned char* Bytes(absl::Span<char> span) { return reinterpret_cast<unsigned char*>(span.data()); }
+
+size_t FieldSize(const PemKey& key) { return (static_cast<size_t>(key.bits) + 7) / 8; }
+
+// How long a point is that starts with `first` (SEC 1 section 2.3.3); 0 for what is no point, or the point at infinity.
+size_t PointSize(const PemKey& key, char first) {
+  switch (first) {
+    case 2:
+    case 3: return 1 + FieldSize(key);
+    case 4:
+    case 6:
+    case 7: return 1 + 2 * FieldSize(key);
+    default: return 0;
+  }
+}
+
+struct Parts {
+  std::string_view point, ciphertext, mac;
+};
+
+// EciesFits(key, wrapped).
+Parts Split(const PemKey& key, std::string_view wrapped) {
+  const size_t point_size = PointSize(key, wrapped.front());
+  const size_t mac_at = wrapped.size() - kMacSize;
+  return {wrapped.substr(0, point_size), wrapped.substr(point_size, mac_at - point_size), wrapped.substr(mac_at)};
+}
+
+// `point` as a public key on the curve of `key`; null where it isn't on it.
+PkeyPtr PublicKeyOf(const PemKey& key, std::string_view point) {
+  PkeyPtr peer(EVP_PKEY_new());
+  if (peer == nullptr || EVP_PKEY_copy_parameters(peer.get(), key.key.get()) != 1 ||
+      EVP_PKEY_set1_encoded_public_key(peer.get(), Bytes(point), point.size()) != 1) {
+    return nullptr;
+  }
+  return peer;
+}
+
+// V | Z, with V as it was sent; empty where there is no Z. OpenSSL pads Z and, when the peer is set, checks that it is
+// on the curve: a point elsewhere would leak the private key piece by piece.
+SecretBytes SharedSecret(EVP_PKEY* own, EVP_PKEY* peer, std::string_view point, size_t field_size,
+                         const OpenSslSource& source) {
+  SecretBytes secret = SecretBytes::OfSize(point.size() + field_size);
+  const absl::Span<char> z = secret.mutable_span().subspan(point.size());
+  size_t size = z.size();
+  PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(source.context, own, source.query()));
+  if (context == nullptr || EVP_PKEY_derive_init(context.get()) != 1 ||
+      EVP_PKEY_derive_set_peer(context.get(), peer) != 1 || EVP_PKEY_derive(context.get(), Bytes(z), &size) != 1 ||
+      size != z.size()) {
+    return {};
+  }
+  std::copy(point.begin(), point.end(), secret.mutable_span().begin());
+  return secret;
+}
+
+// OpenSSL's X963KDF without shared info over V | Z is KDF2 over the same: the counter behind the secret, from 1.
+absl::StatusOr<SecretBytes> DeriveKeys(std::string_view shared_secret, size_t data_key_size,
+                                       const OpenSslSource& source) {
+  KdfPtr kdf(EVP_KDF_fetch(source.context, "X963KDF", source.query()));
+  KdfContextPtr context(kdf == nullptr ? nullptr : EVP_KDF_CTX_new(kdf.get()));
+  char digest[] = "SHA1";
+  std::string properties = source.properties;
+  // OSSL_PARAM takes input through pointers to non-const.
+  const std::array<OSSL_PARAM, 4> params = {
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_PROPERTIES, properties.data(), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<char*>(shared_secret.data()),
+                                        shared_secret.size()),
+      OSSL_PARAM_construct_end()};
+  SecretBytes keys = SecretBytes::OfSize(kMacKeySize + data_key_size);
+  if (context == nullptr ||
+      EVP_KDF_derive(context.get(), Bytes(keys.mutable_span()), keys.size(), params.data()) != 1) {
+    return OpenSslError("KDF2 with SHA-1 failed");
+  }
+  return keys;
+}
+
+absl::StatusOr<std::string> Mac(std::string_view mac_key, std::string_view ciphertext, const OpenSslSource& source) {
+  const std::string message = absl::StrCat(AsAbsl(ciphertext), AsAbsl(kMacSuffix));
+  std::string mac(kMacSize, '\0');
+  size_t size = 0;
+  if (EVP_Q_mac(source.context, "HMAC", source.query(), "SHA1", nullptr, mac_key.data(), mac_key.size(), Bytes(message),
+                message.size(), reinterpret_cast<unsigned char*>(mac.data()), mac.size(), &size) == nullptr ||
+      size != kMacSize) {
+    return OpenSslError("HMAC-SHA-1 failed");
+  }
+  return mac;
+}
+
+void Xor(std::string_view text, std::string_view stream, char* out) {
+  for (size_t i = 0; i < text.size(); ++i) out[i] = static_cast<char>(text[i] ^ stream[i]);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> EciesWrap(const PemKey& recipient, std::string_view data_key, const OpenSslSource& source) {
+  PkeyPtr ephemeral(EVP_PKEY_Q_keygen(source.context, source.query(), "EC", recipient.curve.c_str()));
+  if (ephemeral == nullptr) return OpenSslError(absl::StrCat("could not make an ephemeral key on ", recipient.curve));
+  return EciesWrapWith(ephemeral.get(), recipient, data_key, source);
+}
+
+absl::StatusOr<std::string> EciesWrapWith(EVP_PKEY* ephemeral, const PemKey& recipient, std::string_view data_key,
+                                          const OpenSslSource& source) {
+  if (data_key.empty() || data_key.size() > kMaxEciesDataKeySize) {
+    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
+                      absl::StrCat("a data key of ", data_key.size(), " bytes; 1 to 64 are possible"));
+  }
+  const size_t point_size = 1 + 2 * FieldSize(recipient);
+  std::string wrapped(point_size + data_key.size(), '\0');
+  size_t written = 0;
+  if (EVP_PKEY_get_octet_string_param(ephemeral, OSSL_PKEY_PARAM_PUB_KEY,
+                                      reinterpret_cast<unsigned char*>(wrapped.data()), point_size, &written) != 1 ||
+      written != point_size) {
+    return OpenSslError("could not encode the ephemeral key");
+  }
+  const SecretBytes secret = SharedSecret(
+      ephemeral, recipient.key.get(), std::string_view(wrapped).substr(0, point_size), FieldSize(recipient), source);
+  if (secret.empty()) return OpenSslError("ECDH failed");
+  const absl::StatusOr<SecretBytes> keys = DeriveKeys(secret.view(), data_key.size(), source);
+  if (!keys.ok()) return keys.status();
+  Xor(data_key, keys->view().substr(kMacKeySize), &wrapped[point_size]);
+  const absl::StatusOr<std::string> mac =
+      Mac(keys->view().substr(0, kMacKeySize), std::string_view(wrapped).substr(point_size), source);
+  if (!mac.ok()) return mac.status();
+  return wrapped + *mac;
+}
+
+bool EciesFits(const PemKey& key, std::string_view wrapped) {
+  const size_t point_size = wrapped.empty() ? 0 : PointSize(key, wrapped.front());
+  return point_size != 0 && wrapped.size() > point_size + kMacSize &&
+         wrapped.size() <= point_size + kMaxEciesDataKeySize + kMacSize;
+}
+
+absl::StatusOr<SecretBytes> EciesUnwrap(const PemKey& key, std::string_view wrapped, const OpenSslSource& source) {
+  if (!EciesFits(key, wrapped)) return UnwrapFailed();
+  const Parts parts = Split(key, wrapped);
+  PkeyPtr ephemeral = PublicKeyOf(key, parts.point);
+  const SecretBytes secret = ephemeral == nullptr
+                                 ? SecretBytes()
+                                 : SharedSecret(key.key.get(), ephemeral.get(), parts.point, FieldSize(key), source);
+  if (secret.empty()) {
+    ClearOpenSslErrors();
+    return UnwrapFailed();
+  }
+  const absl::StatusOr<SecretBytes> keys = DeriveKeys(secret.view(), parts.ciphertext.size(), source);
+  if (!keys.ok()) return keys.status();
+  const absl::StatusOr<std::string> mac = Mac(keys->view().substr(0, kMacKeySize), parts.ciphertext, source);
+  if (!mac.ok()) return mac.status();
+  if (CRYPTO_memcmp(mac->data(), parts.mac.data(), kMacSize) != 0) return UnwrapFailed();
+
+  SecretBytes data_key = SecretBytes::OfSize(parts.ciphertext.size());
+  Xor(parts.ciphertext, keys->view().substr(kMacKeySize), data_key.mutable_span().data());
+  return data_key;
+}
+
+}  // namespace pulseal::crypto

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef PULSEAL_LIB_CRYPTO_GENERATE_KEY_H_
+#define PULSEAL_LIB_CRYPTO_GENERATE_KEY_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "lib/crypto/pem_key.h"
+#include "pulseal/key_pair.h"
+
+namespace pulseal::crypto {
+
+// The two PEM texts of a new pair, made with OpenSSL's default library context. `passphrase` empty: the private key is
+// in clear. The caller has checked `type`. INTERNAL where OpenSSL fails.
+absl::StatusOr<KeyPair> GeneratePair(KeyType type, std::string_view passphrase);
+
+// SHA-256 of the public half as DER SPKI: "SHA256:" and 64 hex digits. INTERNAL where OpenSSL fails.
+absl::StatusOr<std::string> Fingerprint(const PemKey& key);
+
+}  // namespace pulseal::crypto
+
+#endif  // PULSEAL_LIB_CRYPTO_GENERATE_KEY_H_
