@@ -38,7 +38,7 @@ struct KeyDirectoryOptions {
 // replace a file by renaming a complete one over it, or a reader may meet half of it. Symbolic links work as long as
 // they are relative and stay inside the folder (Kubernetes mounts secrets so); nothing outside it is ever opened,
 // whatever the key name.
-//   NOT_FOUND           no such file; or a name that no file can have: empty, over 200 bytes, with a leading dot, a slash
+//   NOT_FOUND           no such file; or a name that no file can have: empty, over 200 bytes, with a leading dot, slash
 //                       or a NUL byte
 //   FAILED_PRECONDITION empty, too long, a link that leads out, or a FIFO, device or socket, which is never waited for
 //   UNAVAILABLE         the system refused or failed (permissions, descriptors), or there is no such folder: a volume

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# usage: tools/install-deps.sh [--ci]
+#
+# Installs the Debian packages that building, testing and the demo need; with --ci also what the longer checks need. Prints
+# what is missing before it installs it, uses sudo unless run by root, and does nothing where nothing is missing.
+set -euo pipefail
+
+packages=(
+  build-essential cmake ninja-build pkg-config ccache
+  libabsl-dev libssl-dev                             # the core library
+  libprotobuf-dev protobuf-compiler libisal-dev      # pulseal::framing
+  liblz4-dev libsnappy-dev libzstd-dev zlib1g-dev
+  libcli11-dev                                       # the program
+  libgtest-dev libgmock-dev libbenchmark-dev
+  openssl python3 python3-cryptography               # the tests' independent checks
+)
+ci_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
+
+case "${1:-}" in
+  "") ;;
+  --ci) packages+=("${ci_packages[@]}") ;;
+  *)
+    sed -n '4s/^# //p' "$0" >&2
+    exit 2
+    ;;
+esac
+
+is_installed() { [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]; }
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "install-deps.sh: this isn't Debian; going on with what is here. The build needs: ${packages[*]}" >&2
+  exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  is_installed "$package" || missing+=("$package")
+done
+[[ ${#missing[@]} -eq 0 ]] && exit 0
+
+echo "install-deps.sh: installing ${missing[*]}"
+as_root=()
+if [[ $EUID -ne 0 ]]; then
+  command -v sudo >/dev/null || { echo "install-deps.sh: neither root nor sudo; install them yourself" >&2; exit 3; }
+  as_root=(sudo)
+fi
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet --option DPkg::Lock::Timeout=300)
+install=("${apt[@]}" install --yes --no-install-recommends "${missing[@]}")
+
+# Package lists may be absent (a fresh container) or outdated (packages that are gone from the mirror): then they are
+# fetched, and the installation is tried once more.
+"${install[@]}" </dev/null >/dev/null 2>&1 && exit 0
+"${apt[@]}" update </dev/null
+"${install[@]}" </dev/null || { echo "install-deps.sh: could not install ${missing[*]}" >&2; exit 3; }
