@@ -29,7 +29,8 @@ nanoseconds BootTime() {
   return std::chrono::seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
 }
 
-// Work that throws harms itself alone: what it was to achieve is missing, and is noticed and tried again by whoever needs it.
+// Work that throws harms itself alone: what it was to achieve is missing, and is noticed and tried again by whoever
+// needs it.
 void RunCatching(const Work& work) {
   try {
     work();
@@ -125,8 +126,8 @@ class MaintainWorker final : public BackgroundWorker {
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// Threads of its own, all detached and all holding a reference to it, so that one that is stuck in a key reader keeps alive what
-// it will touch when it comes back.
+// Threads of its own, all detached and all holding a reference to it, so that one that is stuck in a key reader keeps
+// alive what it will touch when it comes back.
 class ThreadWorker final : public BackgroundWorker, public std::enable_shared_from_this<ThreadWorker> {
  public:
   explicit ThreadWorker(Background options) : BackgroundWorker(std::move(options.clock)) {}
@@ -180,7 +181,8 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
  private:
   static constexpr size_t kMostRunners = 4;
   static constexpr std::chrono::seconds kIdle{10};
-  // CLOCK_BOOTTIME goes on while the machine sleeps and condition variables don't, so a long wait is looked at again now and then.
+  // CLOCK_BOOTTIME goes on while the machine sleeps and condition variables don't, so a long wait is looked at again
+  // now and then.
   static constexpr std::chrono::milliseconds kLongestWait{500};
 
   // Every signal is blocked, so that the embedding program's handlers never run on a thread that it doesn't know.

@@ -11,8 +11,9 @@
 
 namespace pulseal {
 
-// Runs work where Background says. Thread-safe. Whatever work captures must keep itself alive (a shared or weak pointer):
-// work may run, or be destroyed, long after whoever asked for it is gone. Exceptions out of work are caught and dropped.
+// Runs work where Background says. Thread-safe. Whatever work captures must keep itself alive (a shared or weak
+// pointer): work may run, or be destroyed, long after whoever asked for it is gone. Exceptions out of work are caught
+// and dropped.
 class BackgroundWorker {
  public:
   // INVALID_ARGUMENT (kMisuse): mode kExecutor without an executor, or the reverse.

@@ -21,18 +21,21 @@ absl::StatusOr<std::unique_ptr<ForkSentinel>> ForkSentinel::Create() {
   if (page == MAP_FAILED) return absl::InternalError(absl::StrCat("mmap for the fork sentinel: ", strerror(errno)));
   std::unique_ptr<ForkSentinel> sentinel(new ForkSentinel(static_cast<volatile char*>(page)));
   if (madvise(page, kPageBytes, MADV_WIPEONFORK) != 0) {
-    return absl::InternalError(absl::StrCat("madvise(MADV_WIPEONFORK): ", strerror(errno), "; Linux 4.14 or newer is needed"));
+    return absl::InternalError(
+        absl::StrCat("madvise(MADV_WIPEONFORK): ", strerror(errno), "; Linux 4.14 or newer is needed"));
   }
   *sentinel->page_ = 1;
+  ForkedStatus();  // made now: a child must not wait for a thread that it doesn't have to finish making it
   return sentinel;
 }
 
 ForkSentinel::~ForkSentinel() { munmap(const_cast<char*>(page_), kPageBytes); }
 
 const absl::Status& ForkedStatus() {
-  static const absl::Status& status = *new absl::Status(MakeStatus(
-      absl::StatusCode::kFailedPrecondition, Reason::kForked,
-      "made before a fork() and called in the child, where its keys and nonces would be used twice; make a new one here"));
+  static const absl::Status& status =
+      *new absl::Status(MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kForked,
+                                   "made before a fork() and called in the child, where its keys and nonces would be "
+                                   "used twice; make a new one here"));
   return status;
 }
 

@@ -8,8 +8,8 @@
 
 namespace pulseal {
 
-// Tells a forked child from its parent by a page that the kernel empties on fork (madvise MADV_WIPEONFORK, Linux 4.14), which
-// also holds where the process id stays the same in a new pid namespace. forked() is one load; it takes no lock.
+// Tells a forked child from its parent by a page that the kernel empties on fork (madvise MADV_WIPEONFORK, Linux 4.14),
+// which also holds where the process id stays the same in a new pid namespace. forked() is one load; it takes no lock.
 class ForkSentinel {
  public:
   // INTERNAL where the kernel has no such page: there is no safe substitute.

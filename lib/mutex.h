@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// std::mutex with the annotations that clang's -Wthread-safety checks. absl::Mutex is not used: the one that distributions
-// package gives false reports under ThreadSanitizer.
+// std::mutex with the annotations that clang's -Wthread-safety checks. absl::Mutex is not used: the one that
+// distributions package gives false reports under ThreadSanitizer.
 #ifndef PULSEAL_LIB_MUTEX_H_
 #define PULSEAL_LIB_MUTEX_H_
 

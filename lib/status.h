@@ -24,8 +24,8 @@ absl::Status WithReason(absl::Status status, Reason reason);
 // `status` with "prefix: " before its words; code and Reason stay.
 absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
 
-// `text`, which somebody else chose, in quotes and safe to show on a terminal or in a log: control characters, bytes over
-// 126, quotes and backslashes as \xNN; cut after 120 bytes with "...".
+// `text`, which somebody else chose, in quotes and safe to show on a terminal or in a log: control characters, bytes
+// over 126, quotes and backslashes as \xNN; cut after 120 bytes with "...".
 std::string Quoted(std::string_view text);
 
 }  // namespace pulseal

@@ -14,13 +14,13 @@ namespace pulseal {
 
 struct CryptoEvent {
   enum class Kind {
-    kRotated,          // a new data key is in use
-    kRotationFailed,   // the present data key stays in use; status says why, key_name for whom; it is tried again
-    kHardLimit,        // a data key reached a hard limit with no next one ready: FAIL or SEND begins
-    kSentInClear,      // kSend: messages leave unencrypted
-    kKeyWarning,       // a key file that others can read, and the like
-    kUnwrapFailed,     // consumer: a wrapped key could not be opened, for good (remembered for failure_ttl)
-    kKeyUnavailable,   // consumer: a key could not be had now
+    kRotated,         // a new data key is in use
+    kRotationFailed,  // the present data key stays in use; status says why, key_name for whom; it is tried again
+    kHardLimit,       // a data key reached a hard limit with no next one ready: FAIL or SEND begins
+    kSentInClear,     // kSend: messages leave unencrypted
+    kKeyWarning,      // a key file that others can read, and the like
+    kUnwrapFailed,    // consumer: a wrapped key could not be opened, for good (remembered for failure_ttl)
+    kKeyUnavailable,  // consumer: a key could not be had now
   };
   Kind kind = Kind::kRotated;
   std::string key_name;     // escaped, safe to show; empty where the event isn't about one

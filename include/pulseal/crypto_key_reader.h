@@ -22,8 +22,8 @@ struct EncryptionKeyInfo {
   KeyMetadata metadata;  // producer: sent with the wrapped key (a version, say); consumer: ignored
 };
 
-// Pulsar's CryptoKeyReader: keys by name. Ready-made ones are in key_readers.h; write your own for other places, and see
-// key_wrapper.h where the key itself never leaves a service.
+// Pulsar's CryptoKeyReader: keys by name. Ready-made ones are in key_readers.h; write your own for other places, and
+// see key_wrapper.h where the key itself never leaves a service.
 //
 // Implementations must be thread-safe. A call may block; it is never made while a message is being encrypted, and for
 // consumers only by Decrypt, on the calling thread, and in the background. An exception thrown is caught and treated as
@@ -41,9 +41,9 @@ class PULSEAL_EXPORT CryptoKeyReader {
   //   UNAVAILABLE, or any other code: it could not be read now; ask again later
   virtual absl::StatusOr<EncryptionKeyInfo> GetPublicKey(const std::string& key_name) = 0;
 
-  // Every private key that may fit `key_name`, best first: a key pair that was rolled has two. Errors as above; an empty
-  // list is NOT_FOUND. `metadata` came with the message.
-  // Security: `key_name` and `metadata` are the sender's; treat both as hostile.
+  // Every private key that may fit `key_name`, best first: a key pair that was rolled has two. Errors as above; an
+  // empty list is NOT_FOUND. `metadata` came with the message. Security: `key_name` and `metadata` are the sender's;
+  // treat both as hostile.
   virtual absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,
                                                                         const KeyMetadata& metadata) = 0;
 

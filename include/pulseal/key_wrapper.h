@@ -67,10 +67,11 @@ struct LocalKeyPolicy {
   int min_rsa_bits = 2048;
   // Curves besides P-256, P-384 and P-521, by OpenSSL's names ("secp256k1").
   std::vector<std::string> extra_curves;
-  // Asked when a private key is encrypted (PKCS#8 with PBES2). Empty: encrypted keys are unusable. Nothing ever prompts.
+  // Asked when a private key is encrypted (PKCS#8 with PBES2). Empty: encrypted keys are unusable. Nothing ever
+  // prompts.
   std::function<absl::StatusOr<SecretBytes>(const std::string& key_name)> passphrase;
-  // Where algorithms are fetched from: an OSSL_LIB_CTX of yours that outlives the wrapper, and a property string such as
-  // "fips=yes". EncryptorOptions and DecryptorOptions with a key_reader fill these from their own.
+  // Where algorithms are fetched from: an OSSL_LIB_CTX of yours that outlives the wrapper, and a property string such
+  // as "fips=yes". EncryptorOptions and DecryptorOptions with a key_reader fill these from their own.
   struct ::ossl_lib_ctx_st* openssl_context = nullptr;
   std::string openssl_properties;
 };

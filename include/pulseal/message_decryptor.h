@@ -39,8 +39,9 @@ struct DecryptorOptions {
 
   ConsumerCryptoFailureAction failure_action = ConsumerCryptoFailureAction::kFail;
 
-  // Security: whether a message is encrypted is decided by metadata that a broker can strip. Set this where every producer
-  // encrypts: plaintext is then never delivered (kNotEncrypted): kFail and kConsume fail it, kDiscard discards it.
+  // Security: whether a message is encrypted is decided by metadata that a broker can strip. Set this where every
+  // producer encrypts: plaintext is then never delivered (kNotEncrypted): kFail and kConsume fail it, kDiscard discards
+  // it.
   bool require_encryption = false;
 
   // kConsume on a batch that can't be decrypted, and so can't be split: false fails it, as Pulsar's documentation says;
@@ -48,8 +49,8 @@ struct DecryptorOptions {
   // by one delivered message, and one acknowledgement covers all of them.
   bool deliver_whole_batch = false;
 
-  // Danger: true applies the failure action to "not now" as well, so that an outage of the key service discards messages
-  // or hands out ciphertext.
+  // Danger: true applies the failure action to "not now" as well, so that an outage of the key service discards
+  // messages or hands out ciphertext.
   bool apply_action_when_unavailable = false;
 
   // Old Java producers sent 16-byte data keys; true makes everything but 32 bytes malformed.
@@ -60,9 +61,9 @@ struct DecryptorOptions {
   int max_private_key_operations = 8;  // per message, at least 1
   int unwraps_per_second = 1000;       // beyond it: not now. At least 1
 
-  size_t cache_max_keys = 1000;        // data keys; at least 1
-  size_t cache_max_failures = 10000;   // remembered failures; a flood of them evicts no data key
-  size_t max_pending = 1000;           // Resolve calls not yet answered
+  size_t cache_max_keys = 1000;                            // data keys; at least 1
+  size_t cache_max_failures = 10000;                       // remembered failures; a flood of them evicts no data key
+  size_t max_pending = 1000;                               // Resolve calls not yet answered
   std::chrono::seconds cache_ttl = std::chrono::hours(4);  // zero: a key is kept for nothing but its ResolvedKey
   std::chrono::seconds failure_ttl = std::chrono::seconds(60);  // or until the reader's Generation() changes
 
@@ -81,24 +82,24 @@ struct DecryptorOptions {
 struct Decision {
   enum class Action {
     kDeliver,           // payload is the plaintext, or the payload itself where it was never encrypted
-    kDeliverEncrypted,  // payload is ciphertext; ParseEncryptionContext(metadata) is all that is needed to decrypt it later.
-                        // Never split it as a batch, never decompress it
-    kDiscard,           // acknowledge with DecryptionError and give num_messages permits back
-    kFail,              // do not acknowledge; the permits come back when the message is redelivered
-    kPending,           // TryDecrypt only: call Resolve, then TryDecrypt again with its answer
+    kDeliverEncrypted,  // payload is ciphertext; ParseEncryptionContext(metadata) is all that is needed to decrypt it
+                        // later. Never split it as a batch, never decompress it
+    kDiscard,  // acknowledge with DecryptionError and give num_messages permits back
+    kFail,     // do not acknowledge; the permits come back when the message is redelivered
+    kPending,  // TryDecrypt only: call Resolve, then TryDecrypt again with its answer
   };
   Action action = Action::kFail;
-  bool was_encrypted = false;        // the metadata named at least one wrapped key
-  bool worth_asking_again = false;   // "not now": the same call may succeed later
-  Reason reason = Reason::kNone;     // why it isn't the plaintext; kNone with kDeliver
-  int32_t num_messages = 1;          // messages in the entry (1 where the metadata's number is absent or below 1)
-  std::string_view payload;          // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
-  std::string_view key_name;         // of the wrapped key that opened it, inside metadata; empty otherwise
-  absl::Status status;               // OK with kDeliver; otherwise why, and what to do
+  bool was_encrypted = false;       // the metadata named at least one wrapped key
+  bool worth_asking_again = false;  // "not now": the same call may succeed later
+  Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver
+  int32_t num_messages = 1;         // messages in the entry (1 where the metadata's number is absent or below 1)
+  std::string_view payload;         // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
+  std::string_view key_name;        // of the wrapped key that opened it, inside metadata; empty otherwise
+  absl::Status status;              // OK with kDeliver; otherwise why, and what to do
 };
 
-// A data key, or why there is none, for one message's wrapped keys. Copyable, thread-safe; outlives eviction, a TTL of zero,
-// Forget and the decryptor. Works only with the decryptor that made it.
+// A data key, or why there is none, for one message's wrapped keys. Copyable, thread-safe; outlives eviction, a TTL of
+// zero, Forget and the decryptor. Works only with the decryptor that made it.
 class PULSEAL_EXPORT ResolvedKey {
  private:
   friend class MessageDecryptor;
@@ -110,33 +111,35 @@ struct DecryptorCounters {
   uint64_t messages_decrypted = 0, bytes_decrypted = 0;  // bytes of plaintext
   uint64_t messages_plain = 0;                           // delivered, never encrypted
   uint64_t messages_delivered_encrypted = 0, messages_discarded = 0, messages_failed = 0;
-  uint64_t pending = 0;                                  // TryDecrypt answers kPending
+  uint64_t pending = 0;  // TryDecrypt answers kPending
   // Why, for the last three and for nothing else: by cause.
   uint64_t key_not_found = 0, key_unusable = 0, key_unavailable = 0, unwrap_failed = 0, authentication_failed = 0,
            malformed = 0, limit_reached = 0, not_encrypted = 0;
-  uint64_t unwraps = 0;                                  // private-key operations
-  uint64_t keys_cached = 0, failures_remembered = 0;     // at this moment
+  uint64_t unwraps = 0;                               // private-key operations
+  uint64_t keys_cached = 0, failures_remembered = 0;  // at this moment
 };
 
 // Decrypts messages of any number of producers. All functions may be called from any thread at any time, except that
-// destruction must not overlap any other call. Not copyable, not movable. After a fork() as MessageEncryptor: kFail, kForked.
+// destruction must not overlap any other call. Not copyable, not movable. After a fork() as MessageEncryptor: kFail,
+// kForked.
 //
 // A payload may be up to 2^31 - 1 bytes. "Malformed" covers metadata that doesn't parse or is over the limits of
-// encryption_metadata.h, a nonce that isn't 12 bytes, a payload under 16 bytes, a data key that isn't 16, 24 or 32 bytes;
-// the failure action applies to it as to a wrong key. kMisuse (a buffer too small, out overlapping payload) is always kFail.
-// Which cause leads to which action is a table: docs/failure-actions.md.
+// encryption_metadata.h, a nonce that isn't 12 bytes, a payload under 16 bytes, a data key that isn't 16, 24 or 32
+// bytes; the failure action applies to it as to a wrong key. kMisuse (a buffer too small, out overlapping payload) is
+// always kFail. Which cause leads to which action is a table: docs/failure-actions.md.
 class PULSEAL_EXPORT MessageDecryptor final {
  public:
-  // INVALID_ARGUMENT (kMisuse) for options that break a rule above; INTERNAL where OpenSSL can't supply AES-GCM. Reads no key.
+  // INVALID_ARGUMENT (kMisuse) for options that break a rule above; INTERNAL where OpenSSL can't supply AES-GCM. Reads
+  // no key.
   static absl::StatusOr<std::unique_ptr<MessageDecryptor>> Create(DecryptorOptions options);
   // Never waits; afterwards no callback starts. Pending `done` functions of Resolve are dropped without a call.
   ~MessageDecryptor();
   MessageDecryptor(const MessageDecryptor&) = delete;
   MessageDecryptor& operator=(const MessageDecryptor&) = delete;
 
-  // Decides about one message: `metadata` is its serialised MessageMetadata. For an encrypted one whose data key is not in
-  // the cache it runs the reader on this thread and waits up to key_timeout for a wrapper; a thread that needs a key that
-  // another is fetching waits for that one.
+  // Decides about one message: `metadata` is its serialised MessageMetadata. For an encrypted one whose data key is not
+  // in the cache it runs the reader on this thread and waits up to key_timeout for a wrapper; a thread that needs a key
+  // that another is fetching waits for that one.
   //   out  at least payload.size() - 16 bytes, apart from payload and metadata. Decryption in place is refused, because
   //        a failed one would destroy the ciphertext that the failure action may still have to deliver.
   // Security: `out` holds unverified plaintext during the call, and zeros instead of it after a failure; do not read it
@@ -150,15 +153,16 @@ class PULSEAL_EXPORT MessageDecryptor final {
   // Never blocks and never calls a reader: the plaintext where the data key is in the cache, or kPending.
   Decision TryDecrypt(std::string_view metadata, std::string_view payload, absl::Span<char> out);
   Decision TryDecrypt(const MessageMetadataView& metadata, std::string_view payload, absl::Span<char> out);
-  // With the answer of Resolve for the same metadata: never kPending. FAILED_PRECONDITION (kMisuse) where `key` was resolved
-  // for other wrapped keys or by another decryptor.
-  Decision TryDecrypt(const ResolvedKey& key, std::string_view metadata, std::string_view payload, absl::Span<char> out);
+  // With the answer of Resolve for the same metadata: never kPending. FAILED_PRECONDITION (kMisuse) where `key` was
+  // resolved for other wrapped keys or by another decryptor.
+  Decision TryDecrypt(const ResolvedKey& key, std::string_view metadata, std::string_view payload,
+                      absl::Span<char> out);
   Decision TryDecrypt(const ResolvedKey& key, const MessageMetadataView& metadata, std::string_view payload,
                       absl::Span<char> out);
 
   // Looks the data key up in the background, once for all messages that wait for the same one. Copies what it needs of
-  // `metadata`. `done` is called exactly once, in the background, never inside the call, with a key or its failure inside
-  // the ResolvedKey, or with
+  // `metadata`. `done` is called exactly once, in the background, never inside the call, with a key or its failure
+  // inside the ResolvedKey, or with
   //   INVALID_ARGUMENT      metadata doesn't parse (kMalformed), or isn't encrypted (kMisuse)
   //   RESOURCE_EXHAUSTED    max_pending calls are waiting (kLimitReached)
   //   FAILED_PRECONDITION   forked: then inside the call, since there is no background

@@ -27,8 +27,8 @@ namespace pulseal {
 // What a producer does when no data key can be had any more.
 enum class ProducerCryptoFailureAction {
   kFail,  // Encrypt fails: nothing leaves in clear
-  // Security: messages then leave unencrypted. Applies only where a hard limit was reached because no next data key could
-  // be made; never to Create, misuse, fork, a failing generator or the bounds of AES-GCM itself.
+  // Security: messages then leave unencrypted. Applies only where a hard limit was reached because no next data key
+  // could be made; never to Create, misuse, fork, a failing generator or the bounds of AES-GCM itself.
   kSend,
 };
 
@@ -58,9 +58,9 @@ struct EncryptorOptions {
   // All above zero, no soft limit over its hard one, and no hard limit over its default.
   RotationLimits rotation;
 
-  // Security: false is right unless a running machine may be snapshotted and resumed twice without Rotate() being called
-  // on resume: a counter would then repeat. True draws each nonce from getrandom(2), costs a system call for each
-  // message, and holds hard_messages to 2^32 (NIST SP 800-38D section 8.3).
+  // Security: false is right unless a running machine may be snapshotted and resumed twice without Rotate() being
+  // called on resume: a counter would then repeat. True draws each nonce from getrandom(2), costs a system call for
+  // each message, and holds hard_messages to 2^32 (NIST SP 800-38D section 8.3).
   bool random_nonces = false;
 
   // How long Create, SetKeyNames and Rotate, and each attempt in the background, wait for the wrapper's answers.
@@ -78,14 +78,14 @@ struct EncryptorOptions {
 // What Encrypt hands back. Both views point into the caller's buffers (kSend: `payload` may be the caller's own).
 struct Sealed {
   std::string_view payload;  // always the bytes to send: ciphertext and tag, or under kSend the plaintext
-  // Append these to your own serialised MessageMetadata, which must not hold fields 13 to 15 of its own: they are fields 13
-  // and 15, already serialised. Empty where encrypted is false.
+  // Append these to your own serialised MessageMetadata, which must not hold fields 13 to 15 of its own: they are
+  // fields 13 and 15, already serialised. Empty where encrypted is false.
   std::string_view fields;
   bool encrypted = false;
 };
 
-// One data key for all chunks of a message, with their budget set aside. Copyable; thread-safe; may outlive the encryptor,
-// which then wipes the data key when the last pin is gone.
+// One data key for all chunks of a message, with their budget set aside. Copyable; thread-safe; may outlive the
+// encryptor, which then wipes the data key when the last pin is gone.
 class PULSEAL_EXPORT PinnedKey {
  public:
   size_t fields_size() const;  // exact size of Sealed::fields for this key
@@ -108,18 +108,18 @@ struct EncryptorCounters {
 // data) under a data key that rotates. All functions may be called from any thread at any time, except that destruction
 // must not overlap any other call. Not copyable, not movable.
 //
-// After a fork() the child's copy answers FAILED_PRECONDITION (kForked) for ever and touches nothing shared; destroying it
-// there is safe. Make new objects in the child.
+// After a fork() the child's copy answers FAILED_PRECONDITION (kForked) for ever and touches nothing shared; destroying
+// it there is safe. Make new objects in the child.
 class PULSEAL_EXPORT MessageEncryptor final {
  public:
   // Bytes by which Sealed::payload is longer than the plaintext.
   static constexpr size_t kPayloadOverhead = 16;
-  // The longest plaintext of one call: the bound of AES-GCM is 2^36 - 32 bytes, ours is 2^31 - 1 - 16 as a Pulsar message
-  // size is an int32.
+  // The longest plaintext of one call: the bound of AES-GCM is 2^36 - 32 bytes, ours is 2^31 - 1 - 16 as a Pulsar
+  // message size is an int32.
   static constexpr size_t kMaxPayloadSize = (size_t{1} << 31) - 1 - kPayloadOverhead;
 
-  // Reads and wraps for every name, on the calling thread, waiting up to key_timeout for a wrapper that answers later (a
-  // reader that blocks is waited for as long as it blocks). Fails under kSend as under kFail:
+  // Reads and wraps for every name, on the calling thread, waiting up to key_timeout for a wrapper that answers later
+  // (a reader that blocks is waited for as long as it blocks). Fails under kSend as under kFail:
   //   INVALID_ARGUMENT      options that break a rule above (kMisuse)
   //   NOT_FOUND             a public key doesn't exist (kKeyNotFound)
   //   FAILED_PRECONDITION   a public key can't be used (kKeyUnusable)
@@ -128,52 +128,55 @@ class PULSEAL_EXPORT MessageEncryptor final {
   // The message names the key.
   static absl::StatusOr<std::unique_ptr<MessageEncryptor>> Create(EncryptorOptions options);
   // The same in the background; `done` is called exactly once, never inside the call. In mode kMaintain there is no
-  // background yet, nor anybody to call Maintain: it then works on the calling thread, and `done` is called inside the call.
+  // background yet, nor anybody to call Maintain: it then works on the calling thread, and `done` is called inside the
+  // call.
   static void CreateAsync(EncryptorOptions options,
                           std::function<void(absl::StatusOr<std::unique_ptr<MessageEncryptor>>)> done);
 
-  // Never waits. Afterwards no callback starts; answers that come late find nothing to do. Pending `done` functions of the
-  // asynchronous forms are dropped without a call.
+  // Never waits. Afterwards no callback starts; answers that come late find nothing to do. Pending `done` functions of
+  // the asynchronous forms are dropped without a call.
   ~MessageEncryptor();
   MessageEncryptor(const MessageEncryptor&) = delete;
   MessageEncryptor& operator=(const MessageEncryptor&) = delete;
 
   // Encrypts one message. Never blocks, never calls a reader, takes no lock and allocates nothing once warm.
   //   payload  may be empty
-  //   out      at least payload.size() + kPayloadOverhead bytes; may start at payload.data() (in place) or not overlap it
-  //   fields   at least fields_size() bytes, apart from out and payload
+  //   out      at least payload.size() + kPayloadOverhead bytes; may start at payload.data() (in place) or not overlap
+  //   it fields   at least fields_size() bytes, apart from out and payload
   // Errors; except for INTERNAL nothing was written, so a payload in place is as it was:
   //   OUT_OF_RANGE          fields is too small; the message names the size needed (kMisuse)
   //   INVALID_ARGUMENT      out is too small, overlaps otherwise, or payload is longer than kMaxPayloadSize (kMisuse)
-  //   UNAVAILABLE           a hard limit was reached and no next key could be made; the message has the cause of the last
+  //   UNAVAILABLE           a hard limit was reached and no next key could be made; the message has the cause of the
+  //   last
   //                         attempt (kLimitReached); under kSend the plaintext is handed back instead
   //   FAILED_PRECONDITION   the object was made before a fork (kForked)
   //   INTERNAL              the cipher or generator failed: out is wiped
   // Security: do not read `out` before the call returns.
   absl::StatusOr<Sealed> Encrypt(std::string_view payload, absl::Span<char> out, absl::Span<char> fields);
 
-  // Bytes that `fields` needs for a message encrypted now. Another thread's rotation may change it before the next call.
+  // Bytes that `fields` needs for a message encrypted now. Another thread's rotation may change it before the next
+  // call.
   size_t fields_size() const;
 
-  // The same, sizing both strings; allocates where they have too little capacity. On failure both are emptied; under kSend
-  // out holds the plaintext.
+  // The same, sizing both strings; allocates where they have too little capacity. The three must be apart. On failure,
+  // but for kMisuse, both are emptied; under kSend out then holds the plaintext.
   absl::StatusOr<Sealed> Encrypt(std::string_view payload, std::string* out, std::string* fields);
 
-  // Sets aside a data key and the budget of `chunks` messages (1 to 1,000,000) of it, for the chunks of one message: each is
-  // encrypted by itself, with a nonce of its own. A chunk's bytes count when it is encrypted. A pin is good until
-  // SetKeyNames or Rotate returns, or a hard limit is reached; a rotation by a soft limit doesn't end it.
+  // Sets aside a data key and the budget of `chunks` messages (1 to 1,000,000) of it, for the chunks of one message:
+  // each is encrypted by itself, with a nonce of its own. A chunk's bytes count when it is encrypted. A pin is good
+  // until SetKeyNames or Rotate returns, or a hard limit is reached; a rotation by a soft limit doesn't end it.
   // INVALID_ARGUMENT for the number; otherwise as Encrypt, kSend included: UNAVAILABLE under either failure action.
   absl::StatusOr<PinnedKey> Pin(int chunks);
 
-  // As Encrypt above, under the pinned key, never in clear. FAILED_PRECONDITION: the pin isn't good any more, or is another
-  // encryptor's (kMisuse); pin again and start the message over. RESOURCE_EXHAUSTED: more chunks than were pinned
-  // (kMisuse). Concurrent calls with one pin are allowed, and may allocate.
+  // As Encrypt above, under the pinned key, never in clear. FAILED_PRECONDITION: the pin isn't good any more, or is
+  // another encryptor's (kMisuse); pin again and start the message over. RESOURCE_EXHAUSTED: more chunks than were
+  // pinned (kMisuse). Concurrent calls with one pin are allowed, and may allocate.
   absl::StatusOr<Sealed> Encrypt(const PinnedKey& key, std::string_view payload, absl::Span<char> out,
                                  absl::Span<char> fields);
 
-  // Other recipients, all or nothing, always with a new data key. Works as Create does and has its errors; where it fails,
-  // names and data key stay as they were. Once it has returned, no later message is readable for a removed name, and none
-  // before the call for an added one. Calls made at the same time take turns.
+  // Other recipients, all or nothing, always with a new data key. Works as Create does and has its errors; where it
+  // fails, names and data key stay as they were. Once it has returned, no later message is readable for a removed name,
+  // and none before the call for an added one. Calls made at the same time take turns.
   absl::Status SetKeyNames(std::vector<std::string> key_names);
   // A new data key for the same names, now: after a key pair was replaced, after a machine was resumed from a snapshot.
   absl::Status Rotate();

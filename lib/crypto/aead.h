@@ -24,12 +24,13 @@ class AeadContext {
  public:
   virtual ~AeadContext() = default;
 
-  // Writes plaintext.size() bytes of ciphertext and kTagSize of tag to `out`, which may be plaintext.data(). On kBackendFailed
-  // those bytes are zeroed.
-  virtual AeadResult Seal(const char* nonce, std::string_view associated_data, std::string_view plaintext, char* out) = 0;
+  // Writes plaintext.size() bytes of ciphertext and kTagSize of tag to `out`, which may be plaintext.data(). On
+  // kBackendFailed those bytes are zeroed.
+  virtual AeadResult Seal(const char* nonce, std::string_view associated_data, std::string_view plaintext,
+                          char* out) = 0;
 
-  // `sealed` is ciphertext and tag, at least kTagSize bytes. Writes sealed.size() - kTagSize bytes to `out`, which must not
-  // overlap it. Unless the answer is kOk those bytes are zeroed.
+  // `sealed` is ciphertext and tag, at least kTagSize bytes. Writes sealed.size() - kTagSize bytes to `out`, which must
+  // not overlap it. Unless the answer is kOk those bytes are zeroed.
   virtual AeadResult Open(const char* nonce, std::string_view associated_data, std::string_view sealed, char* out) = 0;
 };
 

@@ -8,8 +8,8 @@
 
 namespace pulseal::crypto {
 
-// INTERNAL: `what`, and OpenSSL's own words for the newest error of this thread. Empties this thread's error queue, so that
-// nothing of ours is left there for the embedding program to find.
+// INTERNAL: `what`, and OpenSSL's own words for the newest error of this thread. Empties this thread's error queue, so
+// that nothing of ours is left there for the embedding program to find.
 absl::Status OpenSslError(std::string_view what);
 
 // Empties this thread's error queue: for failures that are told in our own words.

@@ -14,14 +14,14 @@ struct ossl_lib_ctx_st;
 
 namespace pulseal::crypto {
 
-// A fresh 32-byte data key: the bytes of OpenSSL's private generator (NIST SP 800-90A) xored with as many from getrandom(2).
-// Each source alone would do; together they hold where one repeats. OpenSSL 3.0 notices a fork only by a changed process id,
-// so in the child of a container's pid 1, cloned into a new pid namespace, its generator repeats the parent's bytes.
-// INTERNAL where either fails.
+// A fresh 32-byte data key: the bytes of OpenSSL's private generator (NIST SP 800-90A) xored with as many from
+// getrandom(2). Each source alone would do; together they hold where one repeats. OpenSSL 3.0 notices a fork only by a
+// changed process id, so in the child of a container's pid 1, cloned into a new pid namespace, its generator repeats
+// the parent's bytes. INTERNAL where either fails.
 absl::StatusOr<SecretBytes> NewDataKey(ossl_lib_ctx_st* openssl_context);
 
-// Feeds this thread's generators of `openssl_context` with bytes from getrandom(2), for the randomness that OpenSSL draws by
-// itself: OAEP seeds, ephemeral keys. Call it before a wrap. INTERNAL on failure.
+// Feeds this thread's generators of `openssl_context` with bytes from getrandom(2), for the randomness that OpenSSL
+// draws by itself: OAEP seeds, ephemeral keys. Call it before a wrap. INTERNAL on failure.
 absl::Status ReseedGenerator(ossl_lib_ctx_st* openssl_context);
 
 // Fills `out` from getrandom(2). INTERNAL where the kernel refuses.

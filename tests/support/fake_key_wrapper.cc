@@ -35,6 +35,11 @@ FakeKeyWrapper::~FakeKeyWrapper() {
 
 std::string FakeKeyWrapper::WrappedBytes(std::string_view data_key) { return std::string(kMark) + Xored(data_key); }
 
+std::string FakeKeyWrapper::DataKeyIn(std::string_view wrapped_bytes) {
+  if (wrapped_bytes.substr(0, kMark.size()) != kMark) return {};
+  return Xored(wrapped_bytes.substr(kMark.size()));
+}
+
 void FakeKeyWrapper::SetManner(Manner manner) {
   MutexLock lock(mutex_);
   manner_ = manner;

@@ -37,6 +37,8 @@ class FakeKeyWrapper final : public KeyWrapper {
 
   // What Wrap makes of `data_key`.
   static std::string WrappedBytes(std::string_view data_key);
+  // The other way round; empty where the bytes aren't of that form.
+  static std::string DataKeyIn(std::string_view wrapped_bytes);
 
   void SetManner(Manner manner);
   // The answer to every later call for `key_name`; OK restores the ordinary answer.

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/data_key_rotation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/crypto/random.h"
+#include "lib/status.h"
+
+namespace pulseal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+constexpr milliseconds kFirstRetry{1000};
+constexpr milliseconds kLongestRetry{5 * 60 * 1000};
+constexpr int kMostDoublings = 9;
+constexpr std::chrono::seconds kOverdueCheck{1};
+
+// Doubling, and up to half of it by chance, so that many producers don't ask a key service that comes back all at once.
+nanoseconds RetryDelay(int failures_in_a_row) {
+  const milliseconds delay =
+      std::min(kFirstRetry * (1 << std::clamp(failures_in_a_row - 1, 0, kMostDoublings)), kLongestRetry);
+  unsigned char chance = 0;
+  if (!crypto::FillFromKernel(absl::MakeSpan(reinterpret_cast<char*>(&chance), 1)).ok()) chance = 0;
+  return delay + delay * chance / 512;
+}
+
+// What one thread waits for and another one sets.
+template <typename T>
+class Awaited {
+ public:
+  void Set(T value) {
+    {
+      MutexLock lock(mutex_);
+      value_ = std::move(value);
+    }
+    changed_.NotifyAll();
+  }
+
+  // Nothing where it was not set by then.
+  std::optional<T> TakeBy(std::chrono::steady_clock::time_point deadline) {
+    MutexLock lock(mutex_);
+    while (!value_.has_value() && std::chrono::steady_clock::now() < deadline) changed_.WaitUntil(mutex_, deadline);
+    return std::exchange(value_, std::nullopt);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<T> value_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+std::shared_ptr<DataKeyRotation> DataKeyRotation::Create(Config config) {
+  return std::shared_ptr<DataKeyRotation>(new DataKeyRotation(std::move(config)));
+}
+
+DataKeyRotation::DataKeyRotation(Config config) : config_(std::move(config)) {}
+
+DataKeyRotation::Present DataKeyRotation::present() const {
+  MutexLock lock(mutex_);
+  return {epoch_.load(std::memory_order_relaxed), present_, present_ == nullptr ? Refusal() : absl::OkStatus()};
+}
+
+// ---- making a key
+
+absl::StatusOr<std::shared_ptr<RecipientWrapping>> DataKeyRotation::BeginKey(
+    std::vector<std::string> key_names, std::function<void(KeyOrFailure, std::string)> done) {
+  if (absl::Status status = crypto::ReseedGenerator(config_.openssl_context); !status.ok()) return status;
+  absl::StatusOr<SecretBytes> bytes = crypto::NewDataKey(config_.openssl_context);
+  if (!bytes.ok()) return bytes.status();
+  auto key = std::make_shared<const SecretBytes>(*std::move(bytes));
+  const nanoseconds created = config_.worker->Now();
+  return RecipientWrapping::Create(
+      std::move(key_names), key,
+      [config = config_.data_key, key, created, done = std::move(done)](RecipientWrapping::Outcome outcome) {
+        if (!outcome.status.ok()) return done(outcome.status, outcome.failed_key_name);
+        done(DataKey::Create(key, outcome.wrapped, config, created), {});
+      });
+}
+
+// The timer starts before the work does: it also covers the time that the work waits for a thread.
+void DataKeyRotation::RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping) {
+  config_.worker->After(config_.key_timeout, [wrapping] { wrapping->GiveUp(); });
+  config_.worker->Run([wrapping, wrapper = config_.wrapper] { wrapping->Start(*wrapper); });
+}
+
+// ---- changes by name
+
+void DataKeyRotation::AwaitTurn(std::function<void()> start) {
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return;
+    if (turn_taken_) return turns_.push_back(std::move(start));
+    turn_taken_ = true;
+  }
+  start();
+}
+
+void DataKeyRotation::EndTurn() {
+  std::function<void()> next;
+  {
+    MutexLock lock(mutex_);
+    turn_taken_ = !turns_.empty();
+    if (!turn_taken_) return;
+    next = std::move(turns_.front());
+    turns_.pop_front();
+  }
+  next();
+}
+
+std::vector<std::string> DataKeyRotation::NamesFor(const KeyNames& key_names) const {
+  if (key_names.has_value()) return *key_names;
+  MutexLock lock(mutex_);
+  return key_names_;
+}
+
+absl::Status DataKeyRotation::FinishChange(const KeyNames& key_names, KeyOrFailure made) {
+  if (!made.ok()) {
+    failed_rotations_.fetch_add(1, std::memory_order_relaxed);
+    return made.status();
+  }
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return absl::CancelledError("the encryptor was destroyed");
+    if (key_names.has_value()) key_names_ = *key_names;
+    changes_.fetch_add(1, std::memory_order_release);
+    TakeOver(*std::move(made));
+  }
+  config_.on_takeover();
+  config_.events->Emit(CryptoEvent::Kind::kRotated, {}, absl::OkStatus());
+  ArmAgeTimer();
+  return absl::OkStatus();
+}
+
+absl::Status DataKeyRotation::Change(KeyNames key_names) {
+  const auto deadline = std::chrono::steady_clock::now() + config_.key_timeout;
+
+  // Whoever grants a turn that nobody waits for any more hands it on.
+  auto turn = std::make_shared<Awaited<bool>>();
+  auto given_up = std::make_shared<std::atomic<bool>>(false);
+  AwaitTurn([self = shared_from_this(), turn, given_up] {
+    turn->Set(true);
+    if (given_up->exchange(true)) self->EndTurn();
+  });
+  if (!turn->TakeBy(deadline).has_value() && !given_up->exchange(true)) {
+    return MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable,
+                      "another change of the data key was still under way after key_timeout");
+  }
+
+  auto made = std::make_shared<Awaited<KeyOrFailure>>();
+  absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping =
+      BeginKey(NamesFor(key_names), [made](KeyOrFailure result, const std::string&) { made->Set(std::move(result)); });
+  if (!wrapping.ok()) made->Set(wrapping.status());
+  if (wrapping.ok()) (*wrapping)->Start(*config_.wrapper);
+  std::optional<KeyOrFailure> result = made->TakeBy(deadline);
+  if (!result.has_value()) {
+    (*wrapping)->GiveUp();
+    result = made->TakeBy(std::chrono::steady_clock::time_point::max());
+  }
+  const absl::Status status = FinishChange(key_names, *std::move(result));
+  EndTurn();
+  return status;
+}
+
+void DataKeyRotation::ChangeAsync(KeyNames key_names, std::function<void(absl::Status)> done) {
+  config_.worker->Run([self = shared_from_this(), key_names = std::move(key_names), done = std::move(done)] {
+    self->AwaitTurn([self, key_names, done] { self->ChangeInTurn(key_names, done); });
+  });
+}
+
+void DataKeyRotation::ChangeInTurn(const KeyNames& key_names, const std::function<void(absl::Status)>& done) {
+  const auto finish = [self = shared_from_this(), key_names, done](KeyOrFailure made, const std::string&) {
+    const absl::Status status = self->FinishChange(key_names, std::move(made));
+    self->EndTurn();
+    self->config_.worker->Run([done, status] { done(status); });
+  };
+  absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(key_names), finish);
+  if (!wrapping.ok()) return finish(wrapping.status(), {});
+  RunInBackground(*wrapping);
+}
+
+// ---- the next key, because of a limit
+
+void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
+  uint64_t attempt = 0;
+  {
+    MutexLock lock(mutex_);
+    const bool is_there = present_ != nullptr && present_ != key;
+    if (stopped_ || preparing_ || is_there) return;
+    preparing_ = true;
+    failures_in_a_row_ = 0;
+    attempt = ++attempt_;
+  }
+  AttemptNext(attempt);
+}
+
+void DataKeyRotation::AttemptNext(uint64_t attempt) {
+  const auto finish = [self = shared_from_this(), attempt](KeyOrFailure made, const std::string& failed_key_name) {
+    self->FinishNext(attempt, std::move(made), failed_key_name);
+  };
+  absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(std::nullopt), finish);
+  if (!wrapping.ok()) return finish(wrapping.status(), {});
+  RunInBackground(*wrapping);
+}
+
+void DataKeyRotation::FinishNext(uint64_t attempt, KeyOrFailure made, const std::string& failed_key_name) {
+  {
+    MutexLock lock(mutex_);
+    if (stopped_ || attempt != attempt_) return;  // a change by name came first: this key isn't for its recipients
+    if (made.ok()) TakeOver(*made);
+    if (!made.ok()) last_failure_ = made.status();
+  }
+  if (!made.ok()) {
+    failed_rotations_.fetch_add(1, std::memory_order_relaxed);
+    config_.events->Emit(CryptoEvent::Kind::kRotationFailed, failed_key_name, made.status());
+    return RetryLater(attempt);
+  }
+  config_.on_takeover();
+  config_.events->Emit(CryptoEvent::Kind::kRotated, {}, absl::OkStatus());
+  ArmAgeTimer();
+}
+
+void DataKeyRotation::RetryLater(uint64_t attempt) {
+  nanoseconds delay;
+  {
+    MutexLock lock(mutex_);
+    delay = RetryDelay(++failures_in_a_row_);
+  }
+  config_.worker->After(delay, [weak = weak_from_this(), attempt] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    {
+      MutexLock lock(self->mutex_);
+      if (self->stopped_ || attempt != self->attempt_) return;
+    }
+    self->AttemptNext(attempt);
+  });
+}
+
+// ---- limits and time
+
+void DataKeyRotation::AfterDraw(const std::shared_ptr<DataKey>& key) {
+  if (key->ClaimSoftLimit()) PrepareNextAfter(key);
+  CheckAge(key);
+}
+
+void DataKeyRotation::Exhausted(const std::shared_ptr<DataKey>& key) {
+  Retire(key, "messages or bytes");
+  PrepareNextAfter(key);
+}
+
+void DataKeyRotation::CheckAge(const std::shared_ptr<DataKey>& key) {
+  const nanoseconds now = config_.worker->Now();
+  if (!key->SoftAgeReached(now)) return;
+  if (key->HardAgeReached(now)) Retire(key, "age");
+  PrepareNextAfter(key);
+}
+
+// One timer at a time: it looks at whichever key is present when it fires, and sets itself again. It never waits beyond
+// the soft age of the present key, nor, once that is overdue, longer than a moment: so it can't be too late for the
+// next key either.
+void DataKeyRotation::ArmAgeTimer() {
+  nanoseconds delay;
+  {
+    MutexLock lock(mutex_);
+    if (stopped_ || age_timer_armed_ || present_ == nullptr) return;
+    age_timer_armed_ = true;
+    const nanoseconds now = config_.worker->Now();
+    delay = present_->UntilNextAge(now);
+    if (present_->SoftAgeReached(now)) delay = std::min<nanoseconds>(delay, kOverdueCheck);
+  }
+  config_.worker->After(delay, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->OnAgeTimer();
+  });
+}
+
+void DataKeyRotation::OnAgeTimer() {
+  std::shared_ptr<DataKey> key;
+  {
+    MutexLock lock(mutex_);
+    age_timer_armed_ = false;
+    key = present_;
+  }
+  if (key == nullptr) return;
+  CheckAge(key);
+  ArmAgeTimer();
+}
+
+void DataKeyRotation::TakeOver(std::shared_ptr<DataKey> key) {
+  present_ = std::move(key);
+  last_failure_ = absl::OkStatus();
+  preparing_ = false;
+  ++attempt_;
+  rotations_.fetch_add(1, std::memory_order_relaxed);
+  epoch_.fetch_add(1, std::memory_order_release);
+}
+
+void DataKeyRotation::Retire(const std::shared_ptr<DataKey>& key, const char* limit) {
+  absl::Status refusal;
+  {
+    MutexLock lock(mutex_);
+    if (stopped_ || present_ != key) return;
+    present_.reset();
+    reached_limit_ = limit;
+    refusal = Refusal();
+    epoch_.fetch_add(1, std::memory_order_release);
+  }
+  config_.on_takeover();
+  config_.events->Emit(CryptoEvent::Kind::kHardLimit, {}, refusal);
+}
+
+absl::Status DataKeyRotation::Refusal() const {
+  return MakeStatus(absl::StatusCode::kUnavailable, Reason::kLimitReached,
+                    absl::StrCat("the data key reached its hard limit of ", reached_limit_,
+                                 last_failure_.ok() ? "; the next one is being made, ask again later"
+                                                    : "; the next one can't be made: ",
+                                 last_failure_.message()));
+}
+
+void DataKeyRotation::Stop() {
+  std::shared_ptr<DataKey> present;
+  std::deque<std::function<void()>> turns;
+  MutexLock lock(mutex_);
+  stopped_ = true;
+  present_.swap(present);
+  turns_.swap(turns);
+  epoch_.fetch_add(1, std::memory_order_release);
+}
+
+}  // namespace pulseal

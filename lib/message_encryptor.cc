@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The producer: data key -> encrypt -> fields. First what a message pays, then what a data key pays.
+#include "pulseal/message_encryptor.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <functional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/background_worker.h"
+#include "lib/buffers.h"
+#include "lib/counter.h"
+#include "lib/crypto/aead.h"
+#include "lib/crypto/random.h"
+#include "lib/data_key.h"
+#include "lib/data_key_rotation.h"
+#include "lib/encryptor_options.h"
+#include "lib/event_sink.h"
+#include "lib/fork_sentinel.h"
+#include "lib/lanes.h"
+#include "lib/status.h"
+#include "pulseal/encryption_metadata.h"
+
+namespace pulseal {
+namespace {
+
+constexpr int kMostChunks = 1000000;
+constexpr std::chrono::milliseconds kSweepAgain{10};
+
+absl::Status Misuse(absl::StatusCode code, std::string_view message) {
+  return MakeStatus(code, Reason::kMisuse, message);
+}
+
+// Where a message goes, once it is known how long its fields are.
+struct Destination {
+  char* out;
+  char* fields;
+};
+
+// Buffers of the caller's. What depends on the payload alone was checked before.
+class SpanDestination {
+ public:
+  SpanDestination(absl::Span<char> out, absl::Span<char> fields) : out_(out), fields_(fields) {}
+
+  absl::Status Check(std::string_view payload) const {
+    const size_t needed = payload.size() + MessageEncryptor::kPayloadOverhead;
+    if (out_.size() < needed) {
+      return Misuse(absl::StatusCode::kInvalidArgument,
+                    absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
+    }
+    const bool in_place = out_.data() == payload.data();
+    if (!in_place && Overlap(out_.data(), needed, payload.data(), payload.size())) {
+      return Misuse(absl::StatusCode::kInvalidArgument, "out overlaps payload without starting where it starts");
+    }
+    if (Overlap(fields_.data(), fields_.size(), out_.data(), needed) ||
+        Overlap(fields_.data(), fields_.size(), payload.data(), payload.size())) {
+      return Misuse(absl::StatusCode::kInvalidArgument, "fields overlaps out or payload");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Destination> ForFieldsOf(size_t size) const {
+    if (fields_.size() >= size) return Destination{out_.data(), fields_.data()};
+    return Misuse(absl::StatusCode::kOutOfRange,
+                  absl::StrCat("fields is ", fields_.size(), " bytes and must be at least ", size));
+  }
+
+ private:
+  const absl::Span<char> out_, fields_;
+};
+
+// Strings of the caller's, made as long as needed.
+class StringDestination {
+ public:
+  StringDestination(size_t payload_size, std::string* out, std::string* fields)
+      : payload_size_(payload_size), out_(out), fields_(fields) {}
+
+  absl::Status Check(std::string_view payload) const {
+    if (out_ == fields_ || Overlap(out_->data(), out_->size(), payload.data(), payload.size()) ||
+        Overlap(fields_->data(), fields_->size(), payload.data(), payload.size())) {
+      return Misuse(absl::StatusCode::kInvalidArgument, "out, fields and payload must be apart");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Destination> ForFieldsOf(size_t size) const {
+    out_->resize(payload_size_ + MessageEncryptor::kPayloadOverhead);
+    fields_->resize(size);
+    return Destination{&(*out_)[0], &(*fields_)[0]};
+  }
+
+ private:
+  const size_t payload_size_;
+  std::string* const out_;
+  std::string* const fields_;
+};
+
+// What a thread needs to encrypt.
+struct EncryptLane {
+  uint64_t epoch = 0;  // of the rotation, when slot was taken from it
+  DataKeySlot slot;    // of no data key where there was none to be had
+  Counter messages, bytes, in_clear, refused;
+};
+
+std::shared_ptr<KeyWrapper> WrapperFor(const EncryptorOptions& options) {
+  if (options.key_wrapper != nullptr) return options.key_wrapper;
+  LocalKeyPolicy policy;
+  policy.openssl_context = options.openssl_context;
+  policy.openssl_properties = options.openssl_properties;
+  return LocalKeyWrapper(options.key_reader, std::move(policy));
+}
+
+}  // namespace
+
+struct PinnedState {
+  std::shared_ptr<DataKey> key;
+  std::shared_ptr<const DataKeyRotation> owner;  // whose pin it is
+  uint64_t change = 0;                           // the owner's changes() when it was made
+  uint32_t slot = 0;
+  uint32_t chunks = 0;
+  std::atomic<uint32_t> used{0};
+};
+
+class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
+ public:
+  static absl::StatusOr<std::shared_ptr<EncryptorState>> Create(EncryptorOptions options);
+
+  template <typename ToBuffers>
+  absl::StatusOr<Sealed> Encrypt(std::string_view payload, const ToBuffers& to);
+  absl::StatusOr<std::shared_ptr<PinnedState>> Pin(int chunks);
+  absl::StatusOr<Sealed> Encrypt(PinnedState& pin, std::string_view payload, const SpanDestination& to);
+  size_t fields_size();
+  EncryptorCounters counters() const;
+  void Stop();
+
+  bool forked() const { return sentinel_->forked(); }
+  DataKeyRotation& rotation() { return *rotation_; }
+  BackgroundWorker& worker() { return *worker_; }
+
+ private:
+  absl::Status CheckPayload(std::string_view payload) const;
+  bool IsReady(EncryptLane& lane, size_t bytes) const {
+    return lane.epoch == rotation_->epoch() && lane.slot.key() != nullptr && lane.slot.Spend(bytes);
+  }
+  absl::Status MakeReady(EncryptLane& lane, size_t bytes);
+  absl::Status Refresh(EncryptLane& lane);
+  absl::StatusOr<Sealed> Finish(EncryptLane& lane, crypto::AeadResult result, const Destination& written,
+                                size_t payload_size, size_t fields_size);
+  absl::StatusOr<Sealed> Refuse(EncryptLane& lane, const absl::Status& why, std::string_view payload);
+
+  absl::Status CheckPin(const PinnedState& pin) const;
+  crypto::AeadResult SealPinned(EncryptLane& lane, PinnedState& pin, uint32_t chunk, std::string_view payload,
+                                const Destination& to);
+  void DropRetiredSlots();
+
+  ProducerCryptoFailureAction failure_action_ = ProducerCryptoFailureAction::kFail;
+  size_t longest_payload_ = 0;
+  std::unique_ptr<ForkSentinel> sentinel_;
+  std::shared_ptr<BackgroundWorker> worker_;
+  std::shared_ptr<EventSink> events_;
+  std::shared_ptr<DataKeyRotation> rotation_;
+  Lanes<EncryptLane> lanes_;
+};
+
+// ---- what a message pays
+
+template <typename ToBuffers>
+absl::StatusOr<Sealed> EncryptorState::Encrypt(std::string_view payload, const ToBuffers& to) {
+  if (absl::Status status = CheckPayload(payload); !status.ok()) return status;
+  if (absl::Status status = to.Check(payload); !status.ok()) return status;
+
+  const auto lane = lanes_.Take();
+  if (!IsReady(*lane, payload.size())) {
+    if (absl::Status status = MakeReady(*lane, payload.size()); !status.ok()) return Refuse(*lane, status, payload);
+  }
+  const size_t fields_size = lane->slot.key()->fields().size();
+  const absl::StatusOr<Destination> destination = to.ForFieldsOf(fields_size);
+  if (!destination.ok()) {
+    lane->slot.GiveBack(payload.size());
+    return destination.status();
+  }
+  const crypto::AeadResult result = lane->slot.Seal(payload, destination->out, destination->fields);
+  return Finish(*lane, result, *destination, payload.size(), fields_size);
+}
+
+absl::Status EncryptorState::CheckPayload(std::string_view payload) const {
+  if (payload.size() <= longest_payload_) return absl::OkStatus();
+  return Misuse(absl::StatusCode::kInvalidArgument,
+                absl::StrCat("payload is ", payload.size(), " bytes and may be at most ", longest_payload_,
+                             " (2^31 - 17, or rotation.hard_bytes where that is less)"));
+}
+
+absl::StatusOr<Sealed> EncryptorState::Finish(EncryptLane& lane, crypto::AeadResult result, const Destination& written,
+                                              size_t payload_size, size_t fields_size) {
+  if (result != crypto::AeadResult::kOk) {
+    lane.refused.Add(1);
+    return absl::InternalError("AES-GCM or the random generator failed");
+  }
+  lane.messages.Add(1);
+  lane.bytes.Add(payload_size);
+  return Sealed{std::string_view(written.out, payload_size + MessageEncryptor::kPayloadOverhead),
+                std::string_view(written.fields, fields_size), /*encrypted=*/true};
+}
+
+// ---- what a message pays now and then: a new data key, a new share of its budgets, none to be had
+
+absl::Status EncryptorState::MakeReady(EncryptLane& lane, size_t bytes) {
+  // Ends: each turn that doesn't return has seen a data key retired.
+  for (;;) {
+    if (absl::Status status = Refresh(lane); !status.ok()) return status;
+    const std::shared_ptr<DataKey> key = lane.slot.key();
+    if (!lane.slot.Refill(bytes)) {
+      rotation_->Exhausted(key);
+      continue;
+    }
+    rotation_->AfterDraw(key);
+    if (IsReady(lane, bytes)) return absl::OkStatus();
+  }
+}
+
+absl::Status EncryptorState::Refresh(EncryptLane& lane) {
+  DataKeyRotation::Present present = rotation_->present();
+  lane.epoch = present.epoch;
+  if (present.key == nullptr) {
+    lane.slot = DataKeySlot();
+    return present.refusal;
+  }
+  if (lane.slot.key() == present.key) return absl::OkStatus();
+  absl::StatusOr<DataKeySlot> slot = DataKeySlot::Open(std::move(present.key));
+  lane.slot = slot.ok() ? *std::move(slot) : DataKeySlot();
+  return slot.status();
+}
+
+absl::StatusOr<Sealed> EncryptorState::Refuse(EncryptLane& lane, const absl::Status& why, std::string_view payload) {
+  const bool no_next_key = absl::IsUnavailable(why);
+  if (!no_next_key || failure_action_ == ProducerCryptoFailureAction::kFail) {
+    lane.refused.Add(1);
+    return why;
+  }
+  lane.in_clear.Add(1);
+  events_->Emit(CryptoEvent::Kind::kSentInClear, {}, why);
+  return Sealed{payload, {}, /*encrypted=*/false};
+}
+
+// A thread that held its lane during the change may have kept its slot: such lanes are looked at again.
+void EncryptorState::DropRetiredSlots() {
+  const std::shared_ptr<DataKey> present = rotation_->present().key;
+  const size_t held = lanes_.VisitFree([&](EncryptLane& lane) {
+    if (lane.slot.key() != present) lane.slot = DataKeySlot();
+  });
+  if (held == 0) return;
+  worker_->After(kSweepAgain, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->DropRetiredSlots();
+  });
+}
+
+// ---- chunks
+
+absl::StatusOr<std::shared_ptr<PinnedState>> EncryptorState::Pin(int chunks) {
+  if (chunks < 1 || chunks > kMostChunks) {
+    return Misuse(absl::StatusCode::kInvalidArgument,
+                  absl::StrCat("chunks is ", chunks, " and must be 1 to ", kMostChunks));
+  }
+  for (;;) {
+    const uint64_t change = rotation_->changes();
+    const DataKeyRotation::Present present = rotation_->present();
+    if (present.key == nullptr) return present.refusal;
+    DataKey::Budget drawn;
+    if (!present.key->Draw({static_cast<uint64_t>(chunks), 0}, /*up_to_a_block=*/false, &drawn)) {
+      rotation_->Exhausted(present.key);
+      continue;
+    }
+    rotation_->AfterDraw(present.key);
+    absl::StatusOr<uint32_t> slot = present.key->TakeSlotNumber();
+    if (!slot.ok()) return slot.status();
+    auto pin = std::make_shared<PinnedState>();
+    pin->key = present.key;
+    pin->owner = rotation_;
+    pin->change = change;
+    pin->slot = *slot;
+    pin->chunks = static_cast<uint32_t>(chunks);
+    return pin;
+  }
+}
+
+absl::Status EncryptorState::CheckPin(const PinnedState& pin) const {
+  if (pin.owner != rotation_) {
+    return Misuse(absl::StatusCode::kFailedPrecondition, "the pin was made by another encryptor");
+  }
+  if (pin.change == rotation_->changes() && !pin.key->HardAgeReached(worker_->Now())) return absl::OkStatus();
+  return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kLimitReached,
+                    "the pinned data key is not in use any more; pin again and start the message over");
+}
+
+absl::StatusOr<Sealed> EncryptorState::Encrypt(PinnedState& pin, std::string_view payload, const SpanDestination& to) {
+  if (absl::Status status = CheckPin(pin); !status.ok()) return status;
+  if (absl::Status status = CheckPayload(payload); !status.ok()) return status;
+  if (absl::Status status = to.Check(payload); !status.ok()) return status;
+  const size_t fields_size = pin.key->fields().size();
+  const absl::StatusOr<Destination> destination = to.ForFieldsOf(fields_size);
+  if (!destination.ok()) return destination.status();
+
+  const uint32_t chunk = pin.used.fetch_add(1, std::memory_order_relaxed);
+  if (chunk >= pin.chunks) {
+    pin.used.store(pin.chunks, std::memory_order_relaxed);
+    return Misuse(absl::StatusCode::kResourceExhausted,
+                  absl::StrCat("all ", pin.chunks, " chunks of this pin are encrypted already"));
+  }
+  DataKey::Budget drawn;
+  const auto lane = lanes_.Take();
+  if (!pin.key->Draw({0, payload.size()}, /*up_to_a_block=*/false, &drawn)) {
+    rotation_->Exhausted(pin.key);
+    lane->refused.Add(1);
+    return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kLimitReached,
+                      "the pinned data key reached its hard limit of bytes; pin again and start the message over");
+  }
+  rotation_->AfterDraw(pin.key);
+  const crypto::AeadResult result = SealPinned(*lane, pin, chunk, payload, *destination);
+  return Finish(*lane, result, *destination, payload.size(), fields_size);
+}
+
+crypto::AeadResult EncryptorState::SealPinned(EncryptLane& lane, PinnedState& pin, uint32_t chunk,
+                                              std::string_view payload, const Destination& to) {
+  std::array<char, kNonceSize> nonce;
+  WriteCounterNonce(pin.slot, chunk, nonce.data());
+  if (pin.key->random_nonces() && !crypto::FillFromKernel(absl::MakeSpan(nonce)).ok()) {
+    return crypto::AeadResult::kBackendFailed;
+  }
+  if (lane.slot.key() == pin.key) return lane.slot.SealWithNonce(nonce.data(), payload, to.out, to.fields);
+  const auto context = pin.key->NewContext();
+  if (!context.ok()) return crypto::AeadResult::kBackendFailed;
+  return SealMessage(**context, *pin.key, nonce.data(), payload, to.out, to.fields);
+}
+
+// ---- what an encryptor pays
+
+absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(EncryptorOptions options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  auto sentinel = ForkSentinel::Create();
+  if (!sentinel.ok()) return sentinel.status();
+  auto aead = crypto::OpenSslAead(options.openssl_context, options.openssl_properties);
+  if (!aead.ok()) return aead.status();
+
+  auto state = std::make_shared<EncryptorState>();
+  state->failure_action_ = options.failure_action;
+  state->longest_payload_ =
+      static_cast<size_t>(std::min<uint64_t>(MessageEncryptor::kMaxPayloadSize, options.rotation.hard_bytes));
+  state->sentinel_ = *std::move(sentinel);
+  state->worker_ = BackgroundWorker::Create(options.background);
+  state->events_ = std::make_shared<EventSink>(options.on_event, options.background.clock);
+  DataKeyRotation::Config config;
+  config.wrapper = WrapperFor(options);
+  config.key_timeout = options.key_timeout;
+  config.data_key = {options.rotation, options.random_nonces, *std::move(aead)};
+  config.worker = state->worker_;
+  config.events = state->events_;
+  config.openssl_context = options.openssl_context;
+  config.on_takeover = [weak = std::weak_ptr<EncryptorState>(state)] {
+    if (const auto self = weak.lock()) self->DropRetiredSlots();
+  };
+  state->rotation_ = DataKeyRotation::Create(std::move(config));
+  if (absl::Status status = state->rotation_->Change(std::move(options.key_names)); !status.ok()) {
+    state->Stop();
+    return status;
+  }
+  return state;
+}
+
+void EncryptorState::Stop() {
+  events_->Stop();
+  worker_->Stop();
+  rotation_->Stop();
+  DropRetiredSlots();
+}
+
+size_t EncryptorState::fields_size() {
+  const std::shared_ptr<DataKey> key = rotation_->present().key;
+  return key == nullptr ? 0 : key->fields().size();
+}
+
+EncryptorCounters EncryptorState::counters() const {
+  EncryptorCounters sum;
+  lanes_.ReadAll([&](const EncryptLane& lane) {
+    sum.messages_encrypted += lane.messages.value();
+    sum.bytes_encrypted += lane.bytes.value();
+    sum.messages_sent_in_clear += lane.in_clear.value();
+    sum.messages_refused += lane.refused.value();
+  });
+  sum.rotations = rotation_->rotations();
+  sum.rotations_failed = rotation_->failed_rotations();
+  return sum;
+}
+
+// ---- the public class: every call asks first whether this is a forked child
+
+MessageEncryptor::MessageEncryptor(std::shared_ptr<EncryptorState> state) : state_(std::move(state)) {}
+
+absl::StatusOr<std::unique_ptr<MessageEncryptor>> MessageEncryptor::Create(EncryptorOptions options) {
+  absl::StatusOr<std::shared_ptr<EncryptorState>> state = EncryptorState::Create(std::move(options));
+  if (!state.ok()) return state.status();
+  return std::unique_ptr<MessageEncryptor>(new MessageEncryptor(*std::move(state)));
+}
+
+void MessageEncryptor::CreateAsync(EncryptorOptions options,
+                                   std::function<void(absl::StatusOr<std::unique_ptr<MessageEncryptor>>)> done) {
+  const bool has_background = options.background.mode != Background::Mode::kMaintain;
+  if (!has_background || !BackgroundWorker::Validate(options.background).ok()) return done(Create(std::move(options)));
+  const std::shared_ptr<BackgroundWorker> worker = BackgroundWorker::Create(options.background);
+  worker->Run([options = std::move(options), done = std::move(done)] { done(Create(options)); });
+}
+
+MessageEncryptor::~MessageEncryptor() {
+  if (!state_->forked()) {
+    state_->Stop();
+    return;
+  }
+  // A child may have been forked while another thread held a lock of the parent's copy: nothing in there may be
+  // touched.
+  static_cast<void>(new std::shared_ptr<EncryptorState>(std::move(state_)));
+}
+
+absl::StatusOr<Sealed> MessageEncryptor::Encrypt(std::string_view payload, absl::Span<char> out,
+                                                 absl::Span<char> fields) {
+  if (state_->forked()) return ForkedStatus();
+  return state_->Encrypt(payload, SpanDestination(out, fields));
+}
+
+absl::StatusOr<Sealed> MessageEncryptor::Encrypt(std::string_view payload, std::string* out, std::string* fields) {
+  absl::StatusOr<Sealed> sealed =
+      state_->forked() ? ForkedStatus() : state_->Encrypt(payload, StringDestination(payload.size(), out, fields));
+  if (sealed.ok() && sealed->encrypted) return sealed;
+  if (ReasonOf(sealed.status()) == Reason::kMisuse) return sealed;
+  fields->clear();
+  out->clear();
+  if (!sealed.ok()) return sealed;
+  out->assign(payload);
+  return Sealed{*out, {}, /*encrypted=*/false};
+}
+
+size_t PinnedKey::fields_size() const { return state_ == nullptr ? 0 : state_->key->fields().size(); }
+
+absl::StatusOr<PinnedKey> MessageEncryptor::Pin(int chunks) {
+  if (state_->forked()) return ForkedStatus();
+  absl::StatusOr<std::shared_ptr<PinnedState>> state = state_->Pin(chunks);
+  if (!state.ok()) return state.status();
+  PinnedKey pin;
+  pin.state_ = *std::move(state);
+  return pin;
+}
+
+absl::StatusOr<Sealed> MessageEncryptor::Encrypt(const PinnedKey& key, std::string_view payload, absl::Span<char> out,
+                                                 absl::Span<char> fields) {
+  if (state_->forked()) return ForkedStatus();
+  if (key.state_ == nullptr) return Misuse(absl::StatusCode::kFailedPrecondition, "the pin is empty: make it with Pin");
+  return state_->Encrypt(*key.state_, payload, SpanDestination(out, fields));
+}
+
+absl::Status MessageEncryptor::SetKeyNames(std::vector<std::string> key_names) {
+  if (state_->forked()) return ForkedStatus();
+  if (absl::Status status = CheckKeyNames(key_names); !status.ok()) return status;
+  return state_->rotation().Change(std::move(key_names));
+}
+
+absl::Status MessageEncryptor::Rotate() {
+  if (state_->forked()) return ForkedStatus();
+  return state_->rotation().Change(std::nullopt);
+}
+
+void MessageEncryptor::SetKeyNamesAsync(std::vector<std::string> key_names, std::function<void(absl::Status)> done) {
+  if (state_->forked()) return done(ForkedStatus());
+  absl::Status valid = CheckKeyNames(key_names);
+  if (valid.ok()) return state_->rotation().ChangeAsync(std::move(key_names), std::move(done));
+  state_->worker().Run([done = std::move(done), valid = std::move(valid)] { done(valid); });
+}
+
+void MessageEncryptor::RotateAsync(std::function<void(absl::Status)> done) {
+  if (state_->forked()) return done(ForkedStatus());
+  state_->rotation().ChangeAsync(std::nullopt, std::move(done));
+}
+
+void MessageEncryptor::Maintain() {
+  if (!state_->forked()) state_->worker().Maintain();
+}
+
+size_t MessageEncryptor::fields_size() const { return state_->forked() ? 0 : state_->fields_size(); }
+
+EncryptorCounters MessageEncryptor::counters() const {
+  return state_->forked() ? EncryptorCounters() : state_->counters();
+}
+
+}  // namespace pulseal

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/recipient_wrapping.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "lib/status.h"
+
+namespace pulseal {
+namespace {
+
+Reason DefaultReason(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kNotFound: return Reason::kKeyNotFound;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kInvalidArgument: return Reason::kKeyUnusable;
+    default: return Reason::kKeyServiceUnavailable;
+  }
+}
+
+// Wrappers of the embedder's own may forget to say which key they speak of.
+absl::Status NamingKey(const std::string& key_name, const absl::Status& status) {
+  const std::string name = Quoted(key_name);
+  const absl::Status named =
+      absl::StrContains(status.message(), name) ? status : Prefixed(absl::StrCat("key ", name), status);
+  return WithReason(named, DefaultReason(status.code()));
+}
+
+absl::Status CheckAnswer(const std::string& key_name, const WrappedKey& answer) {
+  if (answer.key_name == key_name && !answer.bytes.empty()) return absl::OkStatus();
+  return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kKeyUnusable,
+                    answer.bytes.empty() ? "the key wrapper answered without bytes"
+                                         : absl::StrCat("the key wrapper answered for ", Quoted(answer.key_name)));
+}
+
+}  // namespace
+
+std::shared_ptr<RecipientWrapping> RecipientWrapping::Create(std::vector<std::string> key_names,
+                                                             std::shared_ptr<const SecretBytes> data_key,
+                                                             std::function<void(Outcome)> done) {
+  return std::shared_ptr<RecipientWrapping>(
+      new RecipientWrapping(std::move(key_names), std::move(data_key), std::move(done)));
+}
+
+RecipientWrapping::RecipientWrapping(std::vector<std::string> key_names, std::shared_ptr<const SecretBytes> data_key,
+                                     std::function<void(Outcome)> done)
+    : key_names_(std::move(key_names)),
+      data_key_(std::move(data_key)),
+      done_(std::move(done)),
+      wrapped_(key_names_.size()),
+      answered_(key_names_.size()),
+      missing_(key_names_.size()) {}
+
+void RecipientWrapping::Start(KeyWrapper& wrapper) {
+  for (size_t i = 0; i < key_names_.size(); ++i) AskFor(wrapper, i);
+}
+
+void RecipientWrapping::AskFor(KeyWrapper& wrapper, size_t index) {
+  std::shared_ptr<const SecretBytes> key = data_key();
+  if (key == nullptr) return;
+  try {
+    wrapper.Wrap(key_names_[index], std::move(key),
+                 [self = shared_from_this(), index](absl::StatusOr<WrappedKey> answer) {
+                   self->Answered(index, std::move(answer));
+                 });
+  } catch (...) {
+    Fail(index, absl::UnavailableError("the key wrapper threw an exception"));
+  }
+}
+
+void RecipientWrapping::Answered(size_t index, absl::StatusOr<WrappedKey> answer) {
+  if (!answer.ok()) return Fail(index, answer.status());
+  if (absl::Status status = CheckAnswer(key_names_[index], *answer); !status.ok()) return Fail(index, status);
+  std::vector<WrappedKey> all;
+  {
+    MutexLock lock(mutex_);
+    if (done_ == nullptr || answered_[index]) return;
+    answered_[index] = true;
+    wrapped_[index] = *std::move(answer);
+    if (--missing_ > 0) return;
+    all = std::move(wrapped_);
+  }
+  Finish({absl::OkStatus(), {}, std::move(all)});
+}
+
+void RecipientWrapping::Fail(size_t index, const absl::Status& status) {
+  {
+    MutexLock lock(mutex_);
+    if (answered_[index]) return;  // a second answer counts no more than any other second answer
+  }
+  Finish({NamingKey(key_names_[index], status), key_names_[index], {}});
+}
+
+void RecipientWrapping::GiveUp() {
+  size_t index = 0;
+  {
+    MutexLock lock(mutex_);
+    index = static_cast<size_t>(std::find(answered_.begin(), answered_.end(), false) - answered_.begin());
+  }
+  if (index == key_names_.size()) return;
+  Fail(index,
+       MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "no answer within key_timeout"));
+}
+
+void RecipientWrapping::Finish(Outcome outcome) {
+  std::function<void(Outcome)> done;
+  {
+    MutexLock lock(mutex_);
+    done = std::exchange(done_, nullptr);
+    data_key_.reset();
+  }
+  if (done) done(std::move(outcome));
+}
+
+std::shared_ptr<const SecretBytes> RecipientWrapping::data_key() {
+  MutexLock lock(mutex_);
+  return data_key_;
+}
+
+}  // namespace pulseal
