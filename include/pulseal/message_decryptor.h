@@ -103,6 +103,7 @@ struct Decision {
 class PULSEAL_EXPORT ResolvedKey {
  private:
   friend class MessageDecryptor;
+  friend class DecryptorState;
   std::shared_ptr<const struct ResolvedState> state_;
 };
 

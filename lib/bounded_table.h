@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef PULSEAL_LIB_BOUNDED_TABLE_H_
+#define PULSEAL_LIB_BOUNDED_TABLE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/status.h"
+
+namespace pulseal {
+
+// Entries by their identity(), at most `capacity` of them and at most kBytesPerEntry * capacity bytes of identities, so
+// that whoever chooses the identities can't choose the memory. Makes room by second chance (Corbató 1968): the oldest
+// goes, unless TakeSecondChance() says that it was used since it was last the oldest. A lookup so writes nothing here.
+// Entry: `const std::string& identity() const`, `bool TakeSecondChance()`. Not thread-safe.
+template <typename Entry>
+class BoundedTable {
+ public:
+  using Pointer = std::shared_ptr<Entry>;
+
+  explicit BoundedTable(size_t capacity)
+      : capacity_(capacity), most_bytes_(std::max(kFewestBytes, capacity * kBytesPerEntry)) {}
+
+  static size_t Hash(std::string_view identity) { return typename Map::hasher()(AsAbsl(identity)); }
+
+  // Null where there is none. `hash` of the same identity: the same for every table.
+  const Pointer* Find(std::string_view identity, size_t hash) const {
+    const auto found = by_identity_.find(AsAbsl(identity), hash);
+    return found == by_identity_.end() ? nullptr : &found->second;
+  }
+
+  // Replaces one of the same identity. Appends to `dropped` what had to go.
+  void Add(Pointer entry, std::vector<Pointer>* dropped) {
+    Remove(entry->identity(), dropped);
+    const size_t size = entry->identity().size();
+    while (!by_age_.empty() && (by_age_.size() >= capacity_ || bytes_ + size > most_bytes_)) DropOne(dropped);
+    if (capacity_ == 0) return dropped->push_back(std::move(entry));
+    bytes_ += size;
+    by_identity_.emplace(AsAbsl(entry->identity()), entry);
+    by_age_.push_back(std::move(entry));
+  }
+
+  void Remove(std::string_view identity, std::vector<Pointer>* dropped) {
+    if (!by_identity_.contains(AsAbsl(identity))) return;
+    RemoveIf([identity](const Entry& entry) { return entry.identity() == identity; }, dropped);
+  }
+
+  template <typename Predicate>
+  void RemoveIf(Predicate predicate, std::vector<Pointer>* dropped) {
+    const auto kept = std::stable_partition(by_age_.begin(), by_age_.end(),
+                                            [&](const Pointer& entry) { return !predicate(std::as_const(*entry)); });
+    for (auto removed = kept; removed != by_age_.end(); ++removed) Unlist(std::move(*removed), dropped);
+    by_age_.erase(kept, by_age_.end());
+  }
+
+  size_t size() const { return by_age_.size(); }
+
+ private:
+  using Map = absl::flat_hash_map<absl::string_view, Pointer>;  // keys point into the entries
+
+  static constexpr size_t kBytesPerEntry = 1024;  // an RSA-4096 wrapped key with its name has 600
+  static constexpr size_t kFewestBytes = 64 * 1024;
+
+  // Ends: each entry that gets its second chance has used it up.
+  void DropOne(std::vector<Pointer>* dropped) {
+    while (by_age_.front()->TakeSecondChance()) {
+      by_age_.push_back(std::move(by_age_.front()));
+      by_age_.pop_front();
+    }
+    Unlist(std::move(by_age_.front()), dropped);
+    by_age_.pop_front();
+  }
+
+  void Unlist(Pointer entry, std::vector<Pointer>* dropped) {
+    bytes_ -= entry->identity().size();
+    by_identity_.erase(AsAbsl(entry->identity()));
+    dropped->push_back(std::move(entry));
+  }
+
+  const size_t capacity_;
+  const size_t most_bytes_;
+  size_t bytes_ = 0;
+  Map by_identity_;
+  std::deque<Pointer> by_age_;
+};
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_LIB_BOUNDED_TABLE_H_

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef PULSEAL_LIB_DECRYPT_LANE_H_
+#define PULSEAL_LIB_DECRYPT_LANE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "lib/data_key_cache.h"
+#include "pulseal/message_decryptor.h"
+
+namespace pulseal {
+
+// What came of the messages, by what was decided and by cause. Written by one thread at a time, read by any.
+class DecryptTally {
+ public:
+  void Delivered(size_t plaintext_size);
+  void DeliveredPlain();
+  void Failed(Decision::Action action, Reason reason);
+  void AddTo(DecryptorCounters* counters) const;
+
+ private:
+  using Count = std::atomic<uint64_t>;
+  // Not fetch_add: only the holder writes, and a locked instruction costs what the whole rest of the counting does.
+  static void Add(Count& count, uint64_t n) {
+    count.store(count.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+
+  Count decrypted_{0}, bytes_{0}, plain_{0};
+  std::array<Count, static_cast<size_t>(Decision::Action::kPending)> by_action_{};
+  std::array<Count, static_cast<size_t>(Reason::kMisuse) + 1> by_reason_{};
+};
+
+// What a lane (lib/lanes.h) of the decryptor's keeps for the messages that pass through it.
+struct DecryptLane {
+  // The data keys that were used last, the very last one first, so that a message whose key is among them needs no
+  // table.
+  class RecentKeys {
+   public:
+    // Null where none of them is for one of `identities`; otherwise valid until the next call, and at `*position` of
+    // them.
+    const std::shared_ptr<CachedKey>* Find(absl::Span<const std::string_view> identities, size_t* position);
+    void Keep(std::shared_ptr<CachedKey> key, size_t position);
+    // Lets go of what the cache has retired. `retirements` as the caller read it before.
+    void DropRetired(uint64_t retirements);
+    // The last value that DropRetired was given. Any thread may ask.
+    uint64_t retirements_seen() const { return retirements_seen_.load(std::memory_order_relaxed); }
+
+   private:
+    struct Recent {
+      std::shared_ptr<CachedKey> key;
+      size_t position = 0;  // in the last message that it opened: most likely the same in the next
+    };
+    std::array<Recent, 4> recent_;
+    std::atomic<uint64_t> retirements_seen_{0};
+  };
+
+  RecentKeys recent_keys;
+  std::vector<std::string> scratch;  // identities of a message that came as a MessageMetadataView
+  DecryptTally tally;
+};
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_LIB_DECRYPT_LANE_H_

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/key_lookup.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "lib/metadata_scanner.h"
+#include "lib/status.h"
+
+namespace pulseal {
+namespace {
+
+using Result = KeyLookup::Result;
+
+uint64_t GenerationOf(KeyWrapper& wrapper) {
+  try {
+    return wrapper.Generation();
+  } catch (...) {
+    return 0;
+  }
+}
+
+bool IsDataKeySize(size_t size, bool require_256_bits) {
+  return size == 32 || (!require_256_bits && (size == 16 || size == 24));
+}
+
+// What a failed unwrap cost: the status doesn't say, so that no wrapper can tell padding from curve point by it.
+int OperationsOf(const absl::Status& failure, int allowed) {
+  if (failure.code() == absl::StatusCode::kResourceExhausted) return allowed;
+  return failure.code() == absl::StatusCode::kUnauthenticated ? 1 : 0;
+}
+
+}  // namespace
+
+std::string JoinIdentities(absl::Span<const std::string_view> identities) {
+  std::string joined;
+  for (const std::string_view identity : identities) {
+    const uint64_t size = identity.size();
+    joined.append(reinterpret_cast<const char*>(&size), sizeof size);
+    joined.append(identity);
+  }
+  return joined;
+}
+
+// One lookup under way. Whoever waits for it, and every answer still to come, holds a reference; it holds none to the
+// KeyLookup, so that a wrapper that never answers keeps no data key alive.
+//
+// The wrapped keys are asked for one after the other, by whichever thread brought the last answer. An answer inside the
+// call is left to the thread that asked, in a loop, so that 64 of them don't nest.
+class Flight : public std::enable_shared_from_this<Flight> {
+ public:
+  Flight(const std::shared_ptr<KeyLookup>& lookup, std::string joined)
+      : lookup_(lookup),
+        wrapper_(lookup->wrapper_),
+        limits_(lookup->limits_),
+        epoch_(lookup->cache_->epoch()),
+        joined_(std::move(joined)),
+        identities_(Split(joined_)),
+        operations_left_(limits_.max_private_key_operations) {}
+
+  const std::string& joined() const { return joined_; }
+
+  // True for the first caller alone.
+  bool ClaimSchedule() { return !scheduled_.exchange(true); }
+
+  void StartOnce() {
+    if (!started_.exchange(true) && Begin()) Drive();
+  }
+
+  Result AwaitFor(std::chrono::nanoseconds timeout) {
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    {
+      MutexLock lock(mutex_);
+      while (result_ == nullptr && std::chrono::steady_clock::now() < deadline) ended_.WaitUntil(mutex_, deadline);
+      if (result_ != nullptr) return result_;
+    }
+    Expire();
+    MutexLock lock(mutex_);
+    return result_;
+  }
+
+  // Calls `done` when it ends, or now.
+  void OnEnd(std::function<void(Result)> done) {
+    Result result;
+    {
+      MutexLock lock(mutex_);
+      if (result_ == nullptr) return waiters_.push_back(std::move(done));
+      result = result_;
+    }
+    done(std::move(result));
+  }
+
+  void Expire() {
+    const std::string_view name = identities_.size() == 1 ? KeyNameOf(identities_[0]) : std::string_view();
+    EndWithFailure(
+        name,
+        MakeFailure(Outlook::kNotNow, absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable,
+                    absl::StrCat("no answer about the message's wrapped keys within key_timeout (",
+                                 std::chrono::duration_cast<std::chrono::milliseconds>(limits_.key_timeout).count(),
+                                 " ms); ask again later")));
+  }
+
+ private:
+  struct Question {
+    size_t attempt;
+    WrappedKey wrapped;
+    int max_operations;
+  };
+  enum class Phase { kAsking, kAnswered, kWaiting };
+
+  static std::vector<std::string_view> Split(std::string_view joined) {
+    std::vector<std::string_view> identities;
+    while (!joined.empty()) {
+      uint64_t size;
+      memcpy(&size, joined.data(), sizeof size);
+      identities.push_back(joined.substr(sizeof size, size));
+      joined.remove_prefix(sizeof size + size);
+    }
+    return identities;
+  }
+
+  // False where it has ended already: what it was to find is known by now, or nobody may ask for more.
+  bool Begin() {
+    generation_ = GenerationOf(*wrapper_);
+    const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
+    if (lookup == nullptr) return false;
+    if (DataKeyCache::Known known = lookup->cache_->Find(identities_); known.key != nullptr) {
+      EndWithKey(std::move(known.key));
+      return false;
+    } else if (known.failure.has_value()) {
+      End(std::make_shared<ResolvedState>(ResolvedState{lookup_, joined_, nullptr, *known.failure}));
+      return false;
+    }
+    if (lookup->budget_.Take(lookup->worker_->Now())) return true;
+    EndWithFailure("",
+                   MakeFailure(Outlook::kNotNow, absl::StatusCode::kResourceExhausted, Reason::kKeyServiceUnavailable,
+                               absl::StrCat("unwraps_per_second (", limits_.unwraps_per_second,
+                                            ") is used up; ask again in a second")));
+    return false;
+  }
+
+  void Drive() {
+    while (std::optional<Question> question = NextQuestion()) {
+      Ask(*std::move(question));
+      MutexLock lock(mutex_);
+      if (phase_ != Phase::kAnswered) {
+        phase_ = Phase::kWaiting;
+        return;
+      }
+    }
+  }
+
+  // The next wrapped key of which nothing is known; where there is none the flight ends.
+  std::optional<Question> NextQuestion() {
+    const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
+    if (lookup == nullptr) return std::nullopt;
+    for (; next_ < identities_.size(); ++next_) {
+      if (std::optional<Failure> failure = lookup->cache_->FindFailure(identities_[next_])) {
+        Note(*failure);
+        continue;
+      }
+      absl::StatusOr<WrappedKey> wrapped = ParseWrappedKey(identities_[next_]);
+      if (!wrapped.ok()) {
+        Learn(Failure{Outlook::kNever, Reason::kMalformed, wrapped.status()});
+        continue;
+      }
+      if (operations_left_ <= 0) {
+        Note(MakeFailure(Outlook::kNotNow, absl::StatusCode::kResourceExhausted, Reason::kLimitReached,
+                         absl::StrCat("max_private_key_operations (", limits_.max_private_key_operations,
+                                      ") opened none of the first ", next_, " of the message's ", identities_.size(),
+                                      " wrapped keys; ask again to try the others")));
+        break;
+      }
+      MutexLock lock(mutex_);
+      phase_ = Phase::kAsking;
+      return Question{attempt_, *std::move(wrapped), operations_left_};
+    }
+    EndUnopened(*lookup);
+    return std::nullopt;
+  }
+
+  void Ask(Question question) {
+    const size_t attempt = question.attempt;
+    try {
+      wrapper_->Unwrap(std::move(question.wrapped), question.max_operations,
+                       [self = shared_from_this(), attempt](absl::StatusOr<Unwrapped> answer) {
+                         self->OnAnswer(attempt, std::move(answer));
+                       });
+    } catch (...) {
+      OnAnswer(attempt, absl::UnavailableError("the key wrapper threw an exception"));
+    }
+  }
+
+  void OnAnswer(size_t attempt, absl::StatusOr<Unwrapped> answer) {
+    {
+      MutexLock lock(mutex_);
+      if (attempt != attempt_) return;  // answered before
+      ++attempt_;
+    }
+    if (!Digest(std::move(answer))) return;
+    {
+      MutexLock lock(mutex_);
+      if (phase_ == Phase::kAsking) {
+        phase_ = Phase::kAnswered;
+        return;
+      }
+    }
+    Drive();
+  }
+
+  // True where the next wrapped key is to be asked for. A key that comes too late is kept for whoever asks next.
+  bool Digest(absl::StatusOr<Unwrapped> answer) {
+    const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
+    if (lookup == nullptr) return false;
+    Account(*lookup, answer.ok() ? answer->operations : OperationsOf(answer.status(), operations_left_));
+    if (answer.ok() && IsDataKeySize(answer->data_key.size(), limits_.require_256_bit_data_keys)) {
+      EndWithKey(lookup->cache_->AddUnverified(std::string(identities_[next_]), std::move(answer->data_key), epoch_,
+                                               lookup->worker_->Now()));
+      lookup->on_learnt_();
+      return false;
+    }
+    if (Ended()) return false;
+    Learn(answer.ok() ? MakeFailure(Outlook::kNever, absl::StatusCode::kInvalidArgument, Reason::kMalformed,
+                                    absl::StrCat(AsAbsl(Subject()), ": it holds ", answer->data_key.size(),
+                                                 " bytes, which is no data key (",
+                                                 limits_.require_256_bit_data_keys ? "32" : "16, 24 or 32", ")"))
+                      : FailureOfUnwrap(answer.status(), Subject()));
+    ++next_;
+    return true;
+  }
+
+  void Account(KeyLookup& lookup, int operations) {
+    operations = std::clamp(operations, 0, operations_left_);
+    lookup.unwraps_.fetch_add(static_cast<uint64_t>(operations), std::memory_order_relaxed);
+    // The first one was paid for by Begin.
+    const bool first = operations_left_ == limits_.max_private_key_operations;
+    lookup.budget_.Charge(first ? std::max(operations - 1, 0) : operations);
+    operations_left_ -= operations;
+  }
+
+  std::string Subject() const {
+    const std::string name = Quoted(KeyNameOf(identities_[next_]));
+    if (identities_.size() == 1) return absl::StrCat("wrapped key for ", name);
+    return absl::StrCat("wrapped key ", next_ + 1, " of ", identities_.size(), ", for ", name);
+  }
+
+  // Of the wrapped key at next_, news.
+  void Learn(Failure failure) {
+    Note(failure);
+    if (failure.outlook == Outlook::kNever) learnt_.emplace_back(next_, std::move(failure));
+  }
+
+  void Note(const Failure& failure) {
+    if (failure_.has_value() && &MoreTelling(*failure_, failure) == &*failure_) return;
+    failure_ = failure;
+    failed_ = next_;
+  }
+
+  bool Ended() {
+    MutexLock lock(mutex_);
+    return result_ != nullptr;
+  }
+
+  // Only now are failures remembered: beside a wrapped key that opens they would never be asked for again.
+  void EndUnopened(KeyLookup& lookup) {
+    const std::chrono::nanoseconds now = lookup.worker_->Now();
+    for (const auto& [index, failure] : learnt_) {
+      lookup.cache_->RememberFailure(std::string(identities_[index]), failure, epoch_, generation_, now);
+    }
+    lookup.on_learnt_();
+    EndWithFailure(KeyNameOf(identities_[failed_]), *failure_);
+  }
+
+  void EndWithKey(std::shared_ptr<CachedKey> key) {
+    End(std::make_shared<ResolvedState>(ResolvedState{lookup_, joined_, std::move(key), Failure()}));
+  }
+
+  void EndWithFailure(std::string_view key_name, const Failure& failure) {
+    const bool ended = End(std::make_shared<ResolvedState>(ResolvedState{lookup_, joined_, nullptr, failure}));
+    const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
+    if (!ended || lookup == nullptr) return;
+    lookup->events_->Emit(
+        failure.outlook == Outlook::kNever ? CryptoEvent::Kind::kUnwrapFailed : CryptoEvent::Kind::kKeyUnavailable,
+        key_name, failure.status);
+  }
+
+  // False where it had ended before.
+  bool End(Result result) {
+    std::vector<std::function<void(Result)>> waiters;
+    {
+      MutexLock lock(mutex_);
+      if (result_ != nullptr) return false;
+      result_ = result;
+      waiters.swap(waiters_);
+    }
+    if (const std::shared_ptr<KeyLookup> lookup = lookup_.lock()) lookup->Leave(*this);
+    ended_.NotifyAll();
+    for (const std::function<void(Result)>& waiter : waiters) waiter(result);
+    return true;
+  }
+
+  const std::weak_ptr<KeyLookup> lookup_;
+  const std::shared_ptr<KeyWrapper> wrapper_;
+  const KeyLookup::Limits limits_;
+  const uint64_t epoch_;
+  const std::string joined_;
+  const std::vector<std::string_view> identities_;  // in joined_
+  std::atomic<bool> scheduled_{false}, started_{false};
+
+  // Belong to the one thread that has the last answer, or asks.
+  uint64_t generation_ = 0;
+  size_t next_ = 0;
+  int operations_left_;
+  std::optional<Failure> failure_;
+  size_t failed_ = 0;
+  std::vector<std::pair<size_t, Failure>> learnt_;
+
+  Mutex mutex_;
+  CondVar ended_;
+  size_t attempt_ ABSL_GUARDED_BY(mutex_) = 0;
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
+  Result result_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::function<void(Result)>> waiters_ ABSL_GUARDED_BY(mutex_);
+};
+
+KeyLookup::KeyLookup(Limits limits, std::shared_ptr<KeyWrapper> wrapper, std::shared_ptr<DataKeyCache> cache,
+                     std::shared_ptr<BackgroundWorker> worker, std::shared_ptr<EventSink> events,
+                     std::function<void()> on_learnt)
+    : limits_(limits),
+      wrapper_(std::move(wrapper)),
+      cache_(std::move(cache)),
+      worker_(std::move(worker)),
+      events_(std::move(events)),
+      on_learnt_(std::move(on_learnt)),
+      budget_(limits.unwraps_per_second) {}
+
+KeyLookup::Result KeyLookup::Await(absl::Span<const std::string_view> identities) {
+  const std::shared_ptr<Flight> flight = Join(identities);
+  flight->StartOnce();
+  return flight->AwaitFor(limits_.key_timeout);
+}
+
+void KeyLookup::Start(absl::Span<const std::string_view> identities, std::function<void(Result)> done) {
+  const std::shared_ptr<Flight> flight = Join(identities);
+  flight->OnEnd(std::move(done));
+  if (!flight->ClaimSchedule()) return;
+  worker_->Run([flight] { flight->StartOnce(); });
+  worker_->After(limits_.key_timeout, [weak = std::weak_ptr<Flight>(flight)] {
+    if (const std::shared_ptr<Flight> still_there = weak.lock()) still_there->Expire();
+  });
+}
+
+void KeyLookup::Forget() {
+  absl::flat_hash_map<std::string, std::shared_ptr<Flight>> left;
+  MutexLock lock(mutex_);
+  flights_.swap(left);
+}
+
+std::shared_ptr<Flight> KeyLookup::Join(absl::Span<const std::string_view> identities) {
+  std::string joined = JoinIdentities(identities);
+  MutexLock lock(mutex_);
+  std::shared_ptr<Flight>& flight = flights_[joined];
+  if (flight == nullptr) flight = std::make_shared<Flight>(shared_from_this(), std::move(joined));
+  return flight;
+}
+
+void KeyLookup::Leave(const Flight& flight) {
+  std::shared_ptr<Flight> left;
+  MutexLock lock(mutex_);
+  const auto found = flights_.find(flight.joined());
+  if (found == flights_.end() || found->second.get() != &flight) return;
+  left = std::move(found->second);
+  flights_.erase(found);
+}
+
+}  // namespace pulseal

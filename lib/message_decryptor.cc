@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CONSUMER: metadata -> cache -> unwrap -> decrypt -> decision. This file knows the order; each step is somebody
+// else's: metadata_form.h, data_key_cache.h, key_lookup.h, crypto/aead.h, decision.h.
+#include "pulseal/message_decryptor.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "lib/background_worker.h"
+#include "lib/crypto/aead.h"
+#include "lib/data_key_cache.h"
+#include "lib/decision.h"
+#include "lib/decrypt_lane.h"
+#include "lib/event_sink.h"
+#include "lib/fork_sentinel.h"
+#include "lib/key_lookup.h"
+#include "lib/lanes.h"
+#include "lib/metadata_form.h"
+#include "lib/metadata_scanner.h"
+#include "lib/status.h"
+
+namespace pulseal {
+namespace {
+
+using absl::StatusCode;
+using Action = Decision::Action;
+using Lane = Lanes<DecryptLane>::Lease;
+using Resolved = KeyLookup::Result;
+using ResolveDone = std::function<void(absl::StatusOr<ResolvedKey>)>;
+
+constexpr size_t kMostPayload = (size_t{1} << 31) - 1;
+constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::hours kLongestTtl{24 * 365 * 100};  // more would overflow the clock
+
+// Made once, so that a message that fails costs no words.
+struct SharedFailures {
+  const Failure payload_size = Never(StatusCode::kInvalidArgument, Reason::kMalformed,
+                                     "an encrypted payload is 16 to 2^31 - 1 bytes; this one is not");
+  const Failure nonce_size =
+      Never(StatusCode::kInvalidArgument, Reason::kMalformed, "the nonce (field 15, encryption_param) is not 12 bytes");
+  const Failure too_many_keys = Never(StatusCode::kInvalidArgument, Reason::kMalformed,
+                                      "the message has more wrapped keys than max_wrapped_keys allows");
+  const Failure not_encrypted =
+      Never(StatusCode::kInvalidArgument, Reason::kNotEncrypted,
+            "the message is not encrypted, and require_encryption is set: its producer doesn't "
+            "encrypt, or somebody stripped its metadata");
+  const Failure forged = Never(StatusCode::kUnauthenticated, Reason::kAuthenticationFailed,
+                               "the data key could be unwrapped, but the payload's tag doesn't match: the message is "
+                               "forged or damaged");
+  const Failure backend = MakeFailure(Outlook::kNotNow, StatusCode::kInternal, Reason::kKeyServiceUnavailable,
+                                      "the cryptographic library failed while decrypting; ask again later");
+  const Failure overlap = MakeFailure(Outlook::kRefused, StatusCode::kInvalidArgument, Reason::kMisuse,
+                                      "out overlaps payload or metadata; decryption in place is refused");
+  const Failure other_key =
+      MakeFailure(Outlook::kRefused, StatusCode::kFailedPrecondition, Reason::kMisuse,
+                  "the ResolvedKey is empty, another decryptor's, or for other wrapped keys; Resolve "
+                  "this message's metadata");
+  const Failure forked = {Outlook::kRefused, Reason::kForked, ForkedStatus()};
+  const absl::Status pending =
+      absl::UnavailableError("the data key is not in the cache yet; call Resolve, then TryDecrypt with its answer");
+
+  static Failure Never(StatusCode code, Reason reason, std::string_view message) {
+    return MakeFailure(Outlook::kNever, code, reason, message);
+  }
+};
+
+const SharedFailures& Shared() {
+  static const SharedFailures& shared = *new SharedFailures;
+  return shared;
+}
+
+// Instead of a wrapper where the options name neither reader nor wrapper.
+class NoKeys final : public KeyWrapper {
+ public:
+  void Wrap(std::string, std::shared_ptr<const SecretBytes>,
+            std::function<void(absl::StatusOr<WrappedKey>)> done) override {
+    done(NotFound());
+  }
+  void Unwrap(WrappedKey, int, std::function<void(absl::StatusOr<Unwrapped>)> done) override { done(NotFound()); }
+
+ private:
+  static absl::Status NotFound() {
+    return absl::NotFoundError("the decryptor has no keys; set key_reader or key_wrapper in its options");
+  }
+};
+
+absl::Status CheckOptions(const DecryptorOptions& options) {
+  const auto misuse = [](std::string_view what) {
+    return MakeStatus(StatusCode::kInvalidArgument, Reason::kMisuse, what);
+  };
+  if (options.key_reader != nullptr && options.key_wrapper != nullptr) {
+    return misuse("key_reader and key_wrapper are both set; set at most one");
+  }
+  if (options.max_wrapped_keys < 1 || options.max_wrapped_keys > static_cast<int>(kMostWrappedKeys)) {
+    return misuse("max_wrapped_keys is not 1 to 64");
+  }
+  if (options.max_private_key_operations < 1) return misuse("max_private_key_operations is less than 1");
+  if (options.unwraps_per_second < 1) return misuse("unwraps_per_second is less than 1");
+  if (options.cache_max_keys < 1) return misuse("cache_max_keys is 0; for no cache set cache_ttl to zero");
+  if (options.cache_ttl.count() < 0) return misuse("cache_ttl is negative");
+  if (options.failure_ttl.count() < 0) return misuse("failure_ttl is negative");
+  if (options.key_timeout.count() <= 0) return misuse("key_timeout is not positive");
+  return BackgroundWorker::Validate(options.background);
+}
+
+std::shared_ptr<KeyWrapper> WrapperOf(const DecryptorOptions& options) {
+  if (options.key_wrapper != nullptr) return options.key_wrapper;
+  if (options.key_reader == nullptr) return std::make_shared<NoKeys>();
+  LocalKeyPolicy policy;
+  policy.openssl_context = options.openssl_context;
+  policy.openssl_properties = options.openssl_properties;
+  return LocalKeyWrapper(options.key_reader, std::move(policy));
+}
+
+}  // namespace
+
+// Everything of a decryptor's. Background work and late answers hold it weakly.
+class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
+ public:
+  DecryptorState(const DecryptorOptions& options, std::unique_ptr<ForkSentinel> sentinel,
+                 std::shared_ptr<const crypto::AeadBackend> backend)
+      : policy_{options.failure_action, options.deliver_whole_batch, options.apply_action_when_unavailable},
+        require_encryption_(options.require_encryption),
+        max_wrapped_keys_(static_cast<size_t>(options.max_wrapped_keys)),
+        max_pending_(options.max_pending),
+        sentinel_(std::move(sentinel)),
+        backend_(std::move(backend)),
+        worker_(BackgroundWorker::Create(options.background)),
+        events_(std::make_shared<EventSink>(options.on_event, [worker = worker_] { return worker->Now(); })),
+        wrapper_(WrapperOf(options)),
+        cache_(std::make_shared<DataKeyCache>(
+            DataKeyCache::Limits{options.cache_max_keys, options.cache_max_failures,
+                                 std::min<std::chrono::nanoseconds>(options.cache_ttl, kLongestTtl),
+                                 std::min<std::chrono::nanoseconds>(options.failure_ttl, kLongestTtl)},
+            lanes_.count())) {}
+
+  // Apart from the constructor, since it hands out weak references.
+  void Connect(const DecryptorOptions& options) {
+    const KeyLookup::Limits limits{options.max_private_key_operations, options.unwraps_per_second, options.key_timeout,
+                                   options.require_256_bit_data_keys};
+    lookup_ = std::make_shared<KeyLookup>(limits, wrapper_, cache_, worker_, events_, [weak = weak_from_this()] {
+      if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->EnsureTicking();
+    });
+  }
+
+  void Stop() {
+    worker_->Stop();
+    events_->Stop();
+  }
+
+  bool forked() const { return sentinel_->forked(); }
+
+  // `Metadata` is one of the forms of metadata_form.h throughout.
+  template <typename Metadata>
+  Decision Decrypt(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
+    Decision decision = TryDecrypt(metadata, payload, out);
+    if (decision.action != Action::kPending) return decision;
+    return DecryptWith(Await(metadata), metadata, payload, out);
+  }
+
+  template <typename Metadata>
+  Decision TryDecrypt(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
+    if (forked()) return Refused(Shared().forked);
+    const Lane lane = TakeLane();
+    ScannedMetadata scanned;
+    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
+
+    size_t position = 0;
+    const std::shared_ptr<CachedKey>* recent = lane->recent_keys.Find(scanned.wrapped_keys(), &position);
+    if (recent != nullptr) return Open(lane, **recent, metadata, scanned, position, payload, out);
+
+    DataKeyCache::Known known = cache_->Find(scanned.wrapped_keys());
+    if (known.failure.has_value()) return Failed(lane, *known.failure, scanned, payload);
+    if (known.key == nullptr) return Pending(scanned);
+    return OpenFirst(lane, std::move(known.key), metadata, scanned, known.position, payload, out);
+  }
+
+  template <typename Metadata>
+  Decision DecryptWith(const Resolved& resolved, const Metadata& metadata, std::string_view payload,
+                       absl::Span<char> out) {
+    if (forked()) return Refused(Shared().forked);
+    const Lane lane = TakeLane();
+    ScannedMetadata scanned;
+    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
+
+    const std::optional<size_t> position = PositionFor(resolved, scanned.wrapped_keys());
+    if (!position.has_value()) return Failed(lane, Shared().other_key, scanned, payload);
+    if (resolved->key == nullptr) return Failed(lane, resolved->failure, scanned, payload);
+    return OpenFirst(lane, resolved->key, metadata, scanned, *position, payload, out);
+  }
+
+  template <typename Metadata>
+  void Resolve(const Metadata& metadata, ResolveDone done) {
+    if (forked()) return done(ForkedStatus());
+    std::vector<std::string> scratch;
+    ScannedMetadata scanned;
+    if (absl::Status status = CheckResolvable(metadata, &scratch, &scanned); !status.ok()) {
+      return AnswerLater(*worker_, std::move(done), std::move(status));
+    }
+    std::shared_ptr<void> ticket = TakeTicket();
+    if (ticket == nullptr) {
+      return AnswerLater(
+          *worker_, std::move(done),
+          MakeStatus(StatusCode::kResourceExhausted, Reason::kLimitReached,
+                     absl::StrCat("max_pending (", max_pending_, ") calls of Resolve are waiting already")));
+    }
+    lookup_->Start(scanned.wrapped_keys(),
+                   [worker = worker_, done = std::move(done), ticket](Resolved resolved) mutable {
+                     ticket.reset();
+                     ResolvedKey key;
+                     key.state_ = std::move(resolved);
+                     AnswerLater(*worker, std::move(done), std::move(key));
+                   });
+  }
+
+  void CountPending() { pending_.fetch_add(1, std::memory_order_relaxed); }
+
+  void Forget() {
+    if (forked()) return;
+    cache_->Forget();
+    lookup_->Forget();
+    if (!SweepLanes()) EnsureTicking();
+  }
+
+  void Maintain() {
+    if (!forked()) worker_->Maintain();
+  }
+
+  DecryptorCounters counters() const {
+    DecryptorCounters counters;
+    if (forked()) return counters;
+    lanes_.ReadAll([&counters](const DecryptLane& lane) { lane.tally.AddTo(&counters); });
+    {
+      MutexLock lock(spare_mutex_);
+      spare_tally_.AddTo(&counters);
+    }
+    counters.pending = pending_.load(std::memory_order_relaxed);
+    counters.unwraps = lookup_->unwraps();
+    counters.keys_cached = cache_->keys();
+    counters.failures_remembered = cache_->failures();
+    return counters;
+  }
+
+ private:
+  Lane TakeLane() {
+    Lane lane = lanes_.Take();
+    const uint64_t retirements = cache_->retirements();
+    if (lane->recent_keys.retirements_seen() != retirements) lane->recent_keys.DropRetired(retirements);
+    return lane;
+  }
+
+  // What can be decided before a key is looked for, which is everything about messages that aren't encrypted.
+  template <typename Metadata>
+  std::optional<Decision> DecideWithoutKey(const Lane& lane, const Metadata& metadata, std::string_view payload,
+                                           absl::Span<char> out, ScannedMetadata* scanned) {
+    if (!Scan(metadata, &lane->scratch, scanned)) {
+      return Failed(lane, Failure{Outlook::kNever, Reason::kMalformed, Explain(metadata)}, *scanned, payload);
+    }
+    if (!scanned->encrypted()) return NotEncrypted(lane, *scanned, payload);
+    if (scanned->num_keys > max_wrapped_keys_) return Failed(lane, Shared().too_many_keys, *scanned, payload);
+    if (scanned->nonce.size() != kNonceSize) return Failed(lane, Shared().nonce_size, *scanned, payload);
+    if (payload.size() < kTagSize || payload.size() > kMostPayload) {
+      return Failed(lane, Shared().payload_size, *scanned, payload);
+    }
+    const size_t plaintext_size = payload.size() - kTagSize;
+    if (out.size() < plaintext_size) {
+      return Failed(lane,
+                    MakeFailure(Outlook::kRefused, StatusCode::kOutOfRange, Reason::kMisuse,
+                                absl::StrCat("out has ", out.size(), " bytes; the plaintext needs ", plaintext_size)),
+                    *scanned, payload);
+    }
+    const std::string_view written(out.data(), plaintext_size);
+    if (Overlaps(written, payload) || Overlaps(written, metadata)) {
+      return Failed(lane, Shared().overlap, *scanned, payload);
+    }
+    return std::nullopt;
+  }
+
+  // Open for a key that this lane hasn't at hand, and that may never have opened anything.
+  template <typename Metadata>
+  Decision OpenFirst(const Lane& lane, std::shared_ptr<CachedKey> key, const Metadata& metadata,
+                     const ScannedMetadata& scanned, size_t position, std::string_view payload, absl::Span<char> out) {
+    Decision decision = Open(lane, *key, metadata, scanned, position, payload, out);
+    if (decision.action != Action::kDeliver) return decision;
+    if (key->unverified()) {
+      cache_->Admit(key, worker_->Now());
+      EnsureTicking();
+    }
+    key->MarkUsed();
+    if (key->cached()) lane->recent_keys.Keep(std::move(key), position);
+    return decision;
+  }
+
+  template <typename Metadata>
+  Decision Open(const Lane& lane, CachedKey& key, const Metadata& metadata, const ScannedMetadata& scanned,
+                size_t position, std::string_view payload, absl::Span<char> out) {
+    switch (key.Open(lane.index(), *backend_, scanned.nonce.data(), payload, out.data())) {
+      case crypto::AeadResult::kTagMismatch: return Failed(lane, Shared().forged, scanned, payload);
+      case crypto::AeadResult::kBackendFailed: return Failed(lane, Shared().backend, scanned, payload);
+      case crypto::AeadResult::kOk: break;
+    }
+    Decision decision = About(scanned);
+    decision.action = Action::kDeliver;
+    decision.payload = std::string_view(out.data(), payload.size() - kTagSize);
+    decision.key_name = KeyNameAt(metadata, scanned, position);
+    Tally(lane, [&decision](DecryptTally& tally) { tally.Delivered(decision.payload.size()); });
+    return decision;
+  }
+
+  Decision NotEncrypted(const Lane& lane, const ScannedMetadata& scanned, std::string_view payload) {
+    if (require_encryption_) return Failed(lane, Shared().not_encrypted, scanned, payload);
+    Decision decision = About(scanned);
+    decision.action = Action::kDeliver;
+    decision.payload = payload;
+    Tally(lane, [](DecryptTally& tally) { tally.DeliveredPlain(); });
+    return decision;
+  }
+
+  Decision Failed(const Lane& lane, const Failure& failure, const ScannedMetadata& scanned, std::string_view payload) {
+    Decision decision = About(scanned);
+    decision.action = Decide(policy_, failure.outlook, ShapeOf(failure, scanned));
+    decision.worth_asking_again = failure.outlook == Outlook::kNotNow;
+    decision.reason = failure.reason;
+    decision.status = failure.status;
+    if (decision.action == Action::kDeliverEncrypted) decision.payload = payload;
+    Tally(lane, [&decision](DecryptTally& tally) { tally.Failed(decision.action, decision.reason); });
+    return decision;
+  }
+
+  static Shape ShapeOf(const Failure& failure, const ScannedMetadata& scanned) {
+    if (failure.reason == Reason::kNotEncrypted) return Shape::kPlain;
+    if (scanned.num_messages_in_batch.has_value()) return Shape::kBatch;
+    return scanned.num_chunks > 1 ? Shape::kChunk : Shape::kSingle;
+  }
+
+  static Decision Pending(const ScannedMetadata& scanned) {
+    Decision decision = About(scanned);
+    decision.action = Action::kPending;
+    decision.worth_asking_again = true;
+    decision.status = Shared().pending;
+    return decision;
+  }
+
+  // Not counted, since in a forked child even that would touch what the parent's threads may hold.
+  static Decision Refused(const Failure& failure) {
+    Decision decision;
+    decision.reason = failure.reason;
+    decision.status = failure.status;
+    return decision;
+  }
+
+  static Decision About(const ScannedMetadata& scanned) {
+    Decision decision;
+    decision.was_encrypted = scanned.encrypted();
+    decision.num_messages = std::max(scanned.num_messages_in_batch.value_or(1), 1);
+    return decision;
+  }
+
+  template <typename Visitor>
+  void Tally(const Lane& lane, Visitor visit) {
+    if (lane.index() != Lanes<DecryptLane>::kSpare) return visit(lane->tally);
+    MutexLock lock(spare_mutex_);
+    visit(spare_tally_);
+  }
+
+  template <typename Metadata>
+  Resolved Await(const Metadata& metadata) {
+    std::vector<std::string> scratch;
+    ScannedMetadata scanned;
+    Scan(metadata, &scratch, &scanned);
+    return lookup_->Await(scanned.wrapped_keys());
+  }
+
+  // Where in this message the resolved key opens; nothing where it belongs to something else.
+  std::optional<size_t> PositionFor(const Resolved& resolved, absl::Span<const std::string_view> identities) const {
+    if (resolved == nullptr || resolved->made_by.lock() != lookup_) return std::nullopt;
+    if (resolved->key == nullptr) {
+      return resolved->asked_for == JoinIdentities(identities) ? std::optional<size_t>(0) : std::nullopt;
+    }
+    const auto found = std::find(identities.begin(), identities.end(), resolved->key->identity());
+    if (found == identities.end()) return std::nullopt;
+    return static_cast<size_t>(found - identities.begin());
+  }
+
+  template <typename Metadata>
+  absl::Status CheckResolvable(const Metadata& metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned) {
+    if (!Scan(metadata, scratch, scanned)) return Explain(metadata);
+    if (scanned->num_keys > max_wrapped_keys_) return Shared().too_many_keys.status;
+    if (scanned->encrypted()) return absl::OkStatus();
+    return MakeStatus(StatusCode::kInvalidArgument, Reason::kMisuse,
+                      "the message is not encrypted: there is no key to resolve");
+  }
+
+  // Null where max_pending calls have one; given back with its last copy.
+  std::shared_ptr<void> TakeTicket() {
+    if (waiting_->fetch_add(1, std::memory_order_relaxed) >= max_pending_) {
+      waiting_->fetch_sub(1, std::memory_order_relaxed);
+      return nullptr;
+    }
+    return std::shared_ptr<void>(waiting_.get(),
+                                 [waiting = waiting_](void*) { waiting->fetch_sub(1, std::memory_order_relaxed); });
+  }
+
+  static void AnswerLater(BackgroundWorker& worker, ResolveDone done, absl::StatusOr<ResolvedKey> answer) {
+    worker.After(std::chrono::nanoseconds(0), [done = std::move(done), answer = std::move(answer)] { done(answer); });
+  }
+
+  // Once a second while there is anything that can expire.
+  void EnsureTicking() {
+    if (!ticking_.exchange(true)) ScheduleTick();
+  }
+
+  void ScheduleTick() {
+    worker_->After(kTick, [weak = weak_from_this()] {
+      if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->Tick();
+    });
+  }
+
+  void Tick() {
+    cache_->Expire(worker_->Now());
+    if (cache_->failures() > 0) ForgetOutdatedFailures();
+    if (!SweepLanes() || !cache_->empty()) return ScheduleTick();
+    ticking_.store(false);
+    if (!cache_->empty()) EnsureTicking();  // something came in between
+  }
+
+  // Not in the tick itself, because a wrapper may look at files.
+  void ForgetOutdatedFailures() {
+    worker_->Run([cache = cache_, wrapper = wrapper_] { cache->ForgetFailuresBut(wrapper->Generation()); });
+  }
+
+  // True where no lane keeps what the cache has retired.
+  bool SweepLanes() {
+    const uint64_t retirements = cache_->retirements();
+    lanes_.VisitFree([retirements](DecryptLane& lane) { lane.recent_keys.DropRetired(retirements); });
+    bool all = true;
+    lanes_.ReadAll([&](const DecryptLane& lane) { all = all && lane.recent_keys.retirements_seen() >= retirements; });
+    return all;
+  }
+
+  const FailurePolicy policy_;
+  const bool require_encryption_;
+  const size_t max_wrapped_keys_, max_pending_;
+  const std::unique_ptr<ForkSentinel> sentinel_;
+  const std::shared_ptr<const crypto::AeadBackend> backend_;
+  const std::shared_ptr<BackgroundWorker> worker_;
+  const std::shared_ptr<EventSink> events_;
+  const std::shared_ptr<KeyWrapper> wrapper_;
+  Lanes<DecryptLane> lanes_;
+  const std::shared_ptr<DataKeyCache> cache_;
+  std::shared_ptr<KeyLookup> lookup_;
+  const std::shared_ptr<std::atomic<size_t>> waiting_ = std::make_shared<std::atomic<size_t>>(0);
+  std::atomic<bool> ticking_{false};
+  std::atomic<uint64_t> pending_{0};
+  mutable Mutex spare_mutex_;  // for calls that found every lane taken
+  DecryptTally spare_tally_ ABSL_GUARDED_BY(spare_mutex_);
+};
+
+absl::StatusOr<std::unique_ptr<MessageDecryptor>> MessageDecryptor::Create(DecryptorOptions options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  Shared();  // so that a forked child finds it made, whatever the parent's threads were doing
+  auto sentinel = ForkSentinel::Create();
+  if (!sentinel.ok()) return sentinel.status();
+  auto backend = crypto::OpenSslAead(options.openssl_context, options.openssl_properties);
+  if (!backend.ok()) return backend.status();
+  auto state = std::make_shared<DecryptorState>(options, *std::move(sentinel), *std::move(backend));
+  state->Connect(options);
+  return std::unique_ptr<MessageDecryptor>(new MessageDecryptor(std::move(state)));
+}
+
+MessageDecryptor::MessageDecryptor(std::shared_ptr<DecryptorState> state) : state_(std::move(state)) {}
+
+MessageDecryptor::~MessageDecryptor() {
+  if (state_->forked()) {
+    // Threads that don't exist in this child may hold any lock: nothing is touched, and all of it stays where it is.
+    [[maybe_unused]] const auto* left = new std::shared_ptr<DecryptorState>(std::move(state_));
+    return;
+  }
+  state_->Stop();
+}
+
+Decision MessageDecryptor::Decrypt(std::string_view metadata, std::string_view payload, absl::Span<char> out) {
+  return state_->Decrypt(metadata, payload, out);
+}
+
+Decision MessageDecryptor::Decrypt(const MessageMetadataView& metadata, std::string_view payload,
+                                   absl::Span<char> out) {
+  return state_->Decrypt(metadata, payload, out);
+}
+
+Decision MessageDecryptor::Decrypt(std::string_view metadata, std::string_view payload, std::string* out) {
+  const std::string_view own(out->data(), out->capacity());
+  if (Overlaps(own, payload) || Overlaps(own, metadata)) {
+    // Sizing `out` might move what they point to. Given as the output, the payload itself is refused where it would be
+    // written.
+    return state_->Decrypt(metadata, payload, absl::MakeSpan(const_cast<char*>(payload.data()), payload.size()));
+  }
+  out->resize(payload.size() < kTagSize ? 0 : payload.size() - kTagSize);
+  Decision decision = state_->Decrypt(metadata, payload, absl::MakeSpan(*out));
+  if (decision.payload.data() != out->data()) out->clear();
+  return decision;
+}
+
+Decision MessageDecryptor::TryDecrypt(std::string_view metadata, std::string_view payload, absl::Span<char> out) {
+  Decision decision = state_->TryDecrypt(metadata, payload, out);
+  if (decision.action == Action::kPending) state_->CountPending();
+  return decision;
+}
+
+Decision MessageDecryptor::TryDecrypt(const MessageMetadataView& metadata, std::string_view payload,
+                                      absl::Span<char> out) {
+  Decision decision = state_->TryDecrypt(metadata, payload, out);
+  if (decision.action == Action::kPending) state_->CountPending();
+  return decision;
+}
+
+Decision MessageDecryptor::TryDecrypt(const ResolvedKey& key, std::string_view metadata, std::string_view payload,
+                                      absl::Span<char> out) {
+  return state_->DecryptWith(key.state_, metadata, payload, out);
+}
+
+Decision MessageDecryptor::TryDecrypt(const ResolvedKey& key, const MessageMetadataView& metadata,
+                                      std::string_view payload, absl::Span<char> out) {
+  return state_->DecryptWith(key.state_, metadata, payload, out);
+}
+
+void MessageDecryptor::Resolve(std::string_view metadata, std::function<void(absl::StatusOr<ResolvedKey>)> done) {
+  state_->Resolve(metadata, std::move(done));
+}
+
+void MessageDecryptor::Resolve(const MessageMetadataView& metadata,
+                               std::function<void(absl::StatusOr<ResolvedKey>)> done) {
+  state_->Resolve(metadata, std::move(done));
+}
+
+void MessageDecryptor::Forget() { state_->Forget(); }
+
+void MessageDecryptor::Maintain() { state_->Maintain(); }
+
+DecryptorCounters MessageDecryptor::counters() const { return state_->counters(); }
+
+}  // namespace pulseal

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/metadata_form.h"
+
+#include <algorithm>
+#include <functional>
+#include <new>
+
+#include "absl/strings/str_cat.h"
+#include "lib/status.h"
+
+namespace pulseal {
+
+bool Scan(std::string_view metadata, std::vector<std::string>* /*scratch*/, ScannedMetadata* scanned) {
+  if (ScanMetadata(metadata, scanned)) return true;
+  scanned->num_keys = 0;
+  scanned->num_messages_in_batch.reset();
+  scanned->num_chunks = 0;
+  return false;
+}
+
+bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned) {
+  const size_t num_keys = std::min(metadata.keys.size(), kMostWrappedKeys);
+  scanned->num_keys = num_keys;
+  scanned->nonce = metadata.nonce;
+  scanned->num_messages_in_batch = metadata.num_messages_in_batch;
+  scanned->num_chunks = metadata.num_chunks;
+  scanned->chunk_id = metadata.chunk_id;
+  if (scratch->size() < num_keys) scratch->resize(num_keys);
+  bool valid = metadata.keys.size() == num_keys;
+  for (size_t i = 0; i < num_keys; ++i) {
+    valid = valid && SerializeEncryptionKeys(metadata.keys[i], &(*scratch)[i]).ok();
+    new (&scanned->keys[i]) std::string_view((*scratch)[i]);
+  }
+  return valid;
+}
+
+absl::Status Explain(std::string_view metadata) { return ExplainMalformed(metadata); }
+
+absl::Status Explain(const MessageMetadataView& metadata) {
+  std::string scratch;
+  for (const WrappedKeyView& key : metadata.keys) {
+    const absl::Status status = SerializeEncryptionKeys(key, &scratch);
+    if (!status.ok()) return MakeStatus(status.code(), Reason::kMalformed, std::string(status.message()));
+  }
+  return MakeStatus(
+      absl::StatusCode::kInvalidArgument, Reason::kMalformed,
+      absl::StrCat("the message has ", metadata.keys.size(), " wrapped keys; ", kMostWrappedKeys, " is the most"));
+}
+
+std::string_view KeyNameAt(std::string_view /*metadata*/, const ScannedMetadata& scanned, size_t position) {
+  return KeyNameOf(scanned.keys[position]);
+}
+
+std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMetadata& /*scanned*/, size_t position) {
+  return metadata.keys[position].key_name;
+}
+
+bool Overlaps(std::string_view bytes, std::string_view metadata) {
+  const std::less<const char*> before;  // the built-in < has no meaning between two objects
+  return !bytes.empty() && !metadata.empty() && before(bytes.data(), metadata.data() + metadata.size()) &&
+         before(metadata.data(), bytes.data() + bytes.size());
+}
+
+bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata) {
+  return Overlaps(bytes, metadata.nonce) ||
+         std::any_of(metadata.keys.begin(), metadata.keys.end(), [bytes](const WrappedKeyView& key) {
+           return Overlaps(bytes, key.key_name) || Overlaps(bytes, key.bytes);
+         });
+}
+
+}  // namespace pulseal

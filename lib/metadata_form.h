@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two forms in which a client hands a message's metadata over, each with the same functions: serialised, or as a
+// view of its own class.
+#ifndef PULSEAL_LIB_METADATA_FORM_H_
+#define PULSEAL_LIB_METADATA_FORM_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "lib/metadata_scanner.h"
+#include "pulseal/encryption_metadata.h"
+
+namespace pulseal {
+
+// ScanMetadata for either form. `scanned` may point into `scratch`, which is only grown, so that it allocates nothing
+// once warm. Where it is false the counts in `scanned` are what is known of them, and nothing else is of use.
+bool Scan(std::string_view metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned);
+bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned);
+
+// Why Scan refused it: INVALID_ARGUMENT (kMalformed).
+absl::Status Explain(std::string_view metadata);
+absl::Status Explain(const MessageMetadataView& metadata);
+
+// The key name of wrapped key `position`, in the caller's memory. `scanned` is what Scan made of it.
+std::string_view KeyNameAt(std::string_view metadata, const ScannedMetadata& scanned, size_t position);
+std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMetadata& scanned, size_t position);
+
+// Whether `bytes` shares memory with what the caller handed over.
+bool Overlaps(std::string_view bytes, std::string_view metadata);
+bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata);
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_LIB_METADATA_FORM_H_
