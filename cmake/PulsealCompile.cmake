@@ -19,3 +19,19 @@ function(pulseal_compile_options target)
     VISIBILITY_INLINES_HIDDEN ON
     POSITION_INDEPENDENT_CODE ON)
 endfunction()
+
+# C++ from a .proto file, named from the root, for a target's own use: #include "proto/pulsar_metadata.pb.h".
+function(pulseal_protobuf_source target proto)
+  set(generated_dir ${PROJECT_BINARY_DIR}/generated)
+  string(REGEX REPLACE "[.]proto$" ".pb" stem ${generated_dir}/${proto})
+  file(MAKE_DIRECTORY ${generated_dir})
+  add_custom_command(
+    OUTPUT ${stem}.cc ${stem}.h
+    COMMAND protobuf::protoc --cpp_out=${generated_dir} -I ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${proto}
+    DEPENDS ${PROJECT_SOURCE_DIR}/${proto} protobuf::protoc
+    VERBATIM)
+  set_source_files_properties(${stem}.cc PROPERTIES COMPILE_OPTIONS -w)
+  target_sources(${target} PRIVATE ${stem}.cc ${stem}.h)
+  target_include_directories(${target} SYSTEM PRIVATE ${generated_dir})
+  target_link_libraries(${target} PRIVATE protobuf::libprotobuf-lite)
+endfunction()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the library makes its own statuses: a code, a Reason, words.
+// How the library makes its own statuses: a code, a Reason, words. Exported for pulseal::framing, not for programs.
 #ifndef PULSEAL_LIB_STATUS_H_
 #define PULSEAL_LIB_STATUS_H_
 
@@ -10,23 +10,24 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "pulseal/error.h"
+#include "pulseal/export.h"
 
 namespace pulseal {
 
 // Debian's Abseil has a string_view of its own, which std's doesn't convert to.
 inline absl::string_view AsAbsl(std::string_view text) { return absl::string_view(text.data(), text.size()); }
 
-absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view message);
+PULSEAL_EXPORT absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view message);
 
 // The same code and words with `reason` where `status` has none yet.
 absl::Status WithReason(absl::Status status, Reason reason);
 
 // `status` with "prefix: " before its words; code and Reason stay.
-absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
+PULSEAL_EXPORT absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
 
 // `text`, which somebody else chose, in quotes and safe to show on a terminal or in a log: control characters, bytes
 // over 126, quotes and backslashes as \xNN; cut after 120 bytes with "...".
-std::string Quoted(std::string_view text);
+PULSEAL_EXPORT std::string Quoted(std::string_view text);
 
 }  // namespace pulseal
 
