@@ -93,7 +93,8 @@ absl::StatusOr<EncryptionContext> ParseEncryptionContext(std::string_view metada
   for (const std::string_view encryption_keys : scanned.wrapped_keys()) {
     absl::StatusOr<WrappedKey> key = ParseWrappedKey(encryption_keys);
     if (!key.ok()) {
-      return Prefixed(absl::StrCat("field 13 at offset ", encryption_keys.data() - metadata.data()), key.status());
+      return Prefixed(absl::StrCat("the bytes of field 13 at offset ", encryption_keys.data() - metadata.data()),
+                      key.status());
     }
     context.keys.push_back(*std::move(key));
   }

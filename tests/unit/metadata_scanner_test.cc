@@ -9,8 +9,8 @@
 #include "absl/strings/escaping.h"
 #include "lib/status.h"
 #include "lib/wire.h"
-#include "tests/support/metadata_oracle.h"
-#include "tests/support/random_metadata.h"
+#include "tests/support/protobuf/metadata_oracle.h"
+#include "tests/support/protobuf/random_metadata.h"
 
 namespace pulseal {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/random_metadata.h"
+#include "tests/support/protobuf/random_metadata.h"
 
 #include "lib/wire.h"
 

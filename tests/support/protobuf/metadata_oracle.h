@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What protobuf's own parser makes of bytes, beside what the library makes of them.
-#ifndef PULSEAL_TESTS_SUPPORT_METADATA_ORACLE_H_
-#define PULSEAL_TESTS_SUPPORT_METADATA_ORACLE_H_
+#ifndef PULSEAL_TESTS_SUPPORT_PROTOBUF_METADATA_ORACLE_H_
+#define PULSEAL_TESTS_SUPPORT_PROTOBUF_METADATA_ORACLE_H_
 
 #include <string>
 #include <string_view>
@@ -15,4 +15,4 @@ std::string DifferenceFromProtobuf(std::string_view metadata);
 
 }  // namespace pulseal::testing
 
-#endif  // PULSEAL_TESTS_SUPPORT_METADATA_ORACLE_H_
+#endif  // PULSEAL_TESTS_SUPPORT_PROTOBUF_METADATA_ORACLE_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/support/metadata_oracle.h"
+#include "tests/support/protobuf/metadata_oracle.h"
 
 #include <algorithm>
 #include <memory>
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/metadata_scanner.h"
 #include "lib/wire.h"
-#include "tests/support/metadata_shell.pb.h"
+#include "tests/support/protobuf/metadata_shell.pb.h"
 
 namespace pulseal::testing {
 namespace {

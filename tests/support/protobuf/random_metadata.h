@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef PULSEAL_TESTS_SUPPORT_RANDOM_METADATA_H_
-#define PULSEAL_TESTS_SUPPORT_RANDOM_METADATA_H_
+#ifndef PULSEAL_TESTS_SUPPORT_PROTOBUF_RANDOM_METADATA_H_
+#define PULSEAL_TESTS_SUPPORT_PROTOBUF_RANDOM_METADATA_H_
 
 #include <cstdint>
 #include <random>
@@ -22,4 +22,4 @@ std::string Mutated(std::string bytes, Random& random);
 
 }  // namespace pulseal::testing
 
-#endif  // PULSEAL_TESTS_SUPPORT_RANDOM_METADATA_H_
+#endif  // PULSEAL_TESTS_SUPPORT_PROTOBUF_RANDOM_METADATA_H_

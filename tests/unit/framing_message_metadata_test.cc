@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lib/wire.h"
+#include "proto/pulsar_metadata.pb.h"
+#include "pulseal/encryption_metadata.h"
+#include "pulseal/error.h"
+#include "pulseal/framing/message_metadata.h"
+#include "tests/support/protobuf/random_metadata.h"
+
+namespace pulseal::framing {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Varint(uint32_t field, uint64_t value) {
+  std::string out;
+  wire::AppendVarintField(field, value, &out);
+  return out;
+}
+
+std::string Bytes(uint32_t field, std::string_view bytes) {
+  std::string out;
+  wire::AppendBytesField(field, bytes, &out);
+  return out;
+}
+
+const std::string& Required() {
+  static const std::string required = Bytes(1, "producer") + Varint(2, 1) + Varint(3, 2);
+  return required;
+}
+
+MessageMetadata Full() {
+  MessageMetadata metadata;
+  metadata.producer_name = "producer";
+  metadata.sequence_id = 7;
+  metadata.publish_time = 1700000000000;
+  metadata.event_time = 1600000000000;
+  metadata.properties = {{"trace", "1"}, {"trace", "2"}, {"", ""}};
+  metadata.partition_key = "a2V5";
+  metadata.partition_key_b64_encoded = true;
+  metadata.ordering_key = std::string("\0\xff", 2);
+  metadata.null_value = true;
+  metadata.null_partition_key = true;
+  metadata.compression = Compression::kZstd;
+  metadata.uncompressed_size = 4000000000;
+  metadata.num_messages_in_batch = 1;
+  metadata.highest_sequence_id = 9;
+  metadata.chunk_uuid = "producer-7";
+  metadata.num_chunks = 3;
+  metadata.chunk_id = 0;
+  metadata.total_chunk_size = 12345;
+  metadata.encryption_fields = Bytes(13, Bytes(1, "orders") + Bytes(2, "wrapped")) + Bytes(15, "nonce-nonce-");
+  metadata.other_fields = Varint(19, 5) + Bytes(300, "unknown");
+  return metadata;
+}
+
+MessageMetadata Parsed(std::string_view bytes) {
+  absl::StatusOr<MessageMetadata> metadata = ParseMessageMetadata(bytes);
+  EXPECT_TRUE(metadata.ok()) << metadata.status();
+  return metadata.ok() ? *std::move(metadata) : MessageMetadata();
+}
+
+void ExpectEqual(const MessageMetadata& a, const MessageMetadata& b) {
+  EXPECT_EQ(a.producer_name, b.producer_name);
+  EXPECT_EQ(a.sequence_id, b.sequence_id);
+  EXPECT_EQ(a.publish_time, b.publish_time);
+  EXPECT_EQ(a.event_time, b.event_time);
+  EXPECT_EQ(a.properties, b.properties);
+  EXPECT_EQ(a.partition_key, b.partition_key);
+  EXPECT_EQ(a.partition_key_b64_encoded, b.partition_key_b64_encoded);
+  EXPECT_EQ(a.ordering_key, b.ordering_key);
+  EXPECT_EQ(a.null_value, b.null_value);
+  EXPECT_EQ(a.null_partition_key, b.null_partition_key);
+  EXPECT_EQ(a.compression, b.compression);
+  EXPECT_EQ(a.uncompressed_size, b.uncompressed_size);
+  EXPECT_EQ(a.num_messages_in_batch, b.num_messages_in_batch);
+  EXPECT_EQ(a.highest_sequence_id, b.highest_sequence_id);
+  EXPECT_EQ(a.chunk_uuid, b.chunk_uuid);
+  EXPECT_EQ(a.num_chunks, b.num_chunks);
+  EXPECT_EQ(a.chunk_id, b.chunk_id);
+  EXPECT_EQ(a.total_chunk_size, b.total_chunk_size);
+  EXPECT_EQ(a.encryption_fields, b.encryption_fields);
+  EXPECT_EQ(a.other_fields, b.other_fields);
+}
+
+TEST(MessageMetadata, SurvivesARoundTrip) {
+  ExpectEqual(Parsed(Full().Serialize()), Full());
+  ExpectEqual(Parsed(MessageMetadata().Serialize()), MessageMetadata());
+}
+
+TEST(MessageMetadata, TellsAbsentFromEmpty) {
+  MessageMetadata metadata;
+  metadata.partition_key = "";
+  metadata.ordering_key = "";
+  const MessageMetadata parsed = Parsed(metadata.Serialize());
+  EXPECT_EQ(parsed.partition_key, "");
+  EXPECT_EQ(parsed.ordering_key, "");
+  EXPECT_EQ(parsed.num_messages_in_batch, std::nullopt);
+  EXPECT_EQ(Parsed(MessageMetadata().Serialize()).partition_key, std::nullopt);
+}
+
+TEST(MessageMetadata, WritesTheWireNumbers) {
+  proto::MessageMetadata message;
+  ASSERT_TRUE(message.ParseFromString(Full().Serialize()));
+  EXPECT_EQ(message.compression(), proto::ZSTD);
+  EXPECT_EQ(message.uuid(), "producer-7");
+  EXPECT_TRUE(message.has_chunk_id());  // zero, and there
+  EXPECT_EQ(message.total_chunk_msg_size(), 12345);
+  EXPECT_EQ(message.deliver_at_time(), 5);
+  EXPECT_EQ(message.encryption_keys(0).key(), "orders");
+  EXPECT_EQ(message.properties(1).value(), "2");
+  ASSERT_TRUE(message.ParseFromString(MessageMetadata().Serialize()));
+  EXPECT_TRUE(message.has_uncompressed_size());
+  EXPECT_FALSE(message.has_chunk_id());
+  EXPECT_FALSE(message.has_num_messages_in_batch());
+}
+
+TEST(MessageMetadata, EndsWithTheEncryptionFields) {
+  const std::string bytes = Full().Serialize(), fields = Full().encryption_fields;
+  EXPECT_EQ(bytes.substr(bytes.size() - fields.size()), fields);
+  EXPECT_EQ(ParseEncryptionContext(bytes)->keys.at(0).key_name, "orders");
+}
+
+TEST(ParseMessageMetadata, KeepsACompressionThatItDoesntKnow) {
+  EXPECT_EQ(static_cast<int>(Parsed(Required() + Varint(8, 77)).compression), 77);
+  EXPECT_EQ(static_cast<int>(Parsed(Parsed(Required() + Varint(8, 77)).Serialize()).compression), 77);
+}
+
+TEST(ParseMessageMetadata, LosesNothing) {
+  testing::Random random(11);
+  int compared = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const absl::StatusOr<MessageMetadata> parsed = ParseMessageMetadata(Required() + testing::RandomMetadata(random));
+    if (!parsed.ok()) continue;
+    ++compared;
+    const std::string rewritten = parsed->Serialize();
+    const MessageMetadata again = Parsed(rewritten);
+    ExpectEqual(again, *parsed);
+    // From here on it is stable, byte for byte.
+    ASSERT_EQ(again.Serialize(), rewritten);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(compared, 5000);
+}
+
+void ExpectMalformed(std::string_view metadata, const char* message) {
+  const absl::Status status = ParseMessageMetadata(metadata).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(status), Reason::kMalformed);
+  EXPECT_THAT(status.message(), HasSubstr(message));
+}
+
+TEST(ParseMessageMetadata, NamesWhatIsWrong) {
+  ExpectMalformed("", "no producer_name (field 1)");
+  ExpectMalformed(Bytes(1, "p") + Varint(3, 2), "no sequence_id (field 2)");
+  ExpectMalformed(Bytes(1, "p") + Varint(2, 2), "no publish_time (field 3)");
+  ExpectMalformed(Required() + Bytes(4, Bytes(1, "name")), "a property (field 4) without a name or a value");
+  ExpectMalformed(Required() + Bytes(4, "\x0a\x05"), "malformed inside properties (field 4)");
+  ExpectMalformed(Required() + "\x0a\x05", "field 1 at offset 14 of 16: its length runs past the end");
+  ExpectMalformed(std::string(kMaxMetadataSize + 1, '\0'), "over 5 MiB");
+}
+
+}  // namespace
+}  // namespace pulseal::framing
