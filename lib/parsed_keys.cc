@@ -43,8 +43,11 @@ std::shared_ptr<const crypto::PemKey> ParsedKeys::Find(const std::string& key_na
 
 void ParsedKeys::Keep(Entry entry, uint64_t generation) {
   MutexLock lock(mutex_);
-  if (generation != generation_) entries_.clear();
-  generation_ = generation;
+  if (generation != generation_) {
+    entries_.clear();
+    oldest_ = 0;
+    generation_ = generation;
+  }
   if (entries_.size() < kCapacity) {
     entries_.push_back(std::move(entry));
     return;

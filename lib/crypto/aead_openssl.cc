@@ -31,6 +31,7 @@ class OpenSslContext final : public AeadContext {
         EVP_EncryptFinal_ex(context, Bytes(out) + plaintext.size(), &written) == 1 &&
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(kTagSize), out + plaintext.size()) == 1;
     if (sealed) return AeadResult::kOk;
+    ClearOpenSslErrors();
     OPENSSL_cleanse(out, plaintext.size() + kTagSize);
     return AeadResult::kBackendFailed;
   }
@@ -50,6 +51,7 @@ class OpenSslContext final : public AeadContext {
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(kTagSize), tag.data()) == 1;
     unsigned char nothing[1];
     if (processed && EVP_DecryptFinal_ex(context, nothing, &written) == 1) return AeadResult::kOk;
+    ClearOpenSslErrors();
     if (!ciphertext.empty()) OPENSSL_cleanse(out, ciphertext.size());
     return processed ? AeadResult::kTagMismatch : AeadResult::kBackendFailed;
   }

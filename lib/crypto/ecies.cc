@@ -62,16 +62,19 @@ PkeyPtr PublicKeyOf(const PemKey& key, std::string_view point) {
   return peer;
 }
 
+PkeyContextPtr EcdhContext(EVP_PKEY* own, const OpenSslSource& source) {
+  PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(source.context, own, source.query()));
+  if (context == nullptr || EVP_PKEY_derive_init(context.get()) != 1) return nullptr;
+  return context;
+}
+
 // V | Z, with V as it was sent; empty where there is no Z. OpenSSL pads Z and, when the peer is set, checks that it is
 // on the curve: a point elsewhere would leak the private key piece by piece.
-SecretBytes SharedSecret(EVP_PKEY* own, EVP_PKEY* peer, std::string_view point, size_t field_size,
-                         const OpenSslSource& source) {
+SecretBytes SharedSecret(EVP_PKEY_CTX* ecdh, EVP_PKEY* peer, std::string_view point, size_t field_size) {
   SecretBytes secret = SecretBytes::OfSize(point.size() + field_size);
   const absl::Span<char> z = secret.mutable_span().subspan(point.size());
   size_t size = z.size();
-  PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(source.context, own, source.query()));
-  if (context == nullptr || EVP_PKEY_derive_init(context.get()) != 1 ||
-      EVP_PKEY_derive_set_peer(context.get(), peer) != 1 || EVP_PKEY_derive(context.get(), Bytes(z), &size) != 1 ||
+  if (peer == nullptr || EVP_PKEY_derive_set_peer(ecdh, peer) != 1 || EVP_PKEY_derive(ecdh, Bytes(z), &size) != 1 ||
       size != z.size()) {
     return {};
   }
@@ -139,8 +142,10 @@ absl::StatusOr<std::string> EciesWrapWith(EVP_PKEY* ephemeral, const PemKey& rec
       written != point_size) {
     return OpenSslError("could not encode the ephemeral key");
   }
-  const SecretBytes secret = SharedSecret(
-      ephemeral, recipient.key.get(), std::string_view(wrapped).substr(0, point_size), FieldSize(recipient), source);
+  PkeyContextPtr ecdh = EcdhContext(ephemeral, source);
+  if (ecdh == nullptr) return OpenSslError("ECDH is not available");
+  const SecretBytes secret = SharedSecret(ecdh.get(), recipient.key.get(),
+                                          std::string_view(wrapped).substr(0, point_size), FieldSize(recipient));
   if (secret.empty()) return OpenSslError("ECDH failed");
   const absl::StatusOr<SecretBytes> keys = DeriveKeys(secret.view(), data_key.size(), source);
   if (!keys.ok()) return keys.status();
@@ -160,10 +165,9 @@ bool EciesFits(const PemKey& key, std::string_view wrapped) {
 absl::StatusOr<SecretBytes> EciesUnwrap(const PemKey& key, std::string_view wrapped, const OpenSslSource& source) {
   if (!EciesFits(key, wrapped)) return UnwrapFailed();
   const Parts parts = Split(key, wrapped);
-  PkeyPtr ephemeral = PublicKeyOf(key, parts.point);
-  const SecretBytes secret = ephemeral == nullptr
-                                 ? SecretBytes()
-                                 : SharedSecret(key.key.get(), ephemeral.get(), parts.point, FieldSize(key), source);
+  PkeyContextPtr ecdh = EcdhContext(key.key.get(), source);
+  if (ecdh == nullptr) return OpenSslError("ECDH is not available");
+  const SecretBytes secret = SharedSecret(ecdh.get(), PublicKeyOf(key, parts.point).get(), parts.point, FieldSize(key));
   if (secret.empty()) {
     ClearOpenSslErrors();
     return UnwrapFailed();

@@ -87,7 +87,8 @@ absl::StatusOr<PemObject> NextObject(BIO* bio) {
 
 absl::StatusOr<PemObject> FirstKeyObject(std::string_view pem) {
   if (pem.size() > kMaxPemSize) return Unusable(absl::StrCat("more than ", kMaxPemSize, " bytes, which is no key"));
-  BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const char* text = pem.empty() ? "" : pem.data();  // BIO_new_mem_buf refuses a null pointer, even to nothing
+  BioPtr bio(BIO_new_mem_buf(text, static_cast<int>(pem.size())));
   if (bio == nullptr) return OpenSslError("could not read PEM");
   absl::StatusOr<PemObject> object = NextObject(bio.get());
   if (object.ok() && object->label == "EC PARAMETERS") object = NextObject(bio.get());

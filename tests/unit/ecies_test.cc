@@ -288,6 +288,13 @@ TEST_P(EciesOnCurve, FitsIsAboutSizeAndFirstByte) {
   EXPECT_TRUE(EciesFits(key_, "\x03" + std::string(reference_.field_size() + 32 + 20, 'x')));
 }
 
+TEST_P(EciesOnCurve, PropertiesThatNothingHasAreInternal) {
+  const OpenSslSource nowhere{nullptr, "provider=nowhere"};
+  EXPECT_EQ(EciesWrap(key_, kDataKey, nowhere).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(EciesUnwrap(key_, wrapped_, nowhere).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(ERR_peek_error(), 0u);
+}
+
 TEST_P(EciesOnCurve, DataKeySizesAreBounded) {
   EXPECT_EQ(EciesWrap(key_, "", {}).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(EciesWrap(key_, std::string(65, 'k'), {}).status().code(), absl::StatusCode::kInvalidArgument);
