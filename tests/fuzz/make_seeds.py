@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds of the metadata and entry fuzz targets to corpus/. Run it after changing it; the files are checked in."""
+import pathlib
+
+
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def number(field, value):
+    return varint(field << 3) + varint(value % 2**64)
+
+
+def text(field, value):
+    return varint(field << 3 | 2) + varint(len(value)) + value
+
+
+def pair(field, name, value):
+    return text(field, text(1, name) + text(2, value))
+
+
+def key(name, size, metadata=b""):
+    return text(13, text(1, name) + text(2, bytes(range(256))[:size]) + metadata)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def entry(metadata, payload):
+    rest = len(metadata).to_bytes(4, "big") + metadata + payload
+    return b"\x0e\x01" + crc32c(rest).to_bytes(4, "big") + rest
+
+
+REQUIRED = text(1, b"producer") + number(2, 7) + number(3, 1700000000000)
+NONCE = text(15, bytes(range(12)))
+ONE = REQUIRED + number(9, 100) + key(b"orders", 64, pair(3, b"version", b"1.0")) + NONCE
+METADATA = {
+    "plain": REQUIRED + pair(4, b"trace", b"1") + text(6, b"partition key") + text(18, b"ordering key") + number(12, 5),
+    "one-key": ONE,
+    "batch-of-two-recipients": REQUIRED + number(8, 3) + number(9, 1000) + number(11, 20) + key(b"a", 16) + key(b"b", 16) + NONCE,
+    "chunk": ONE + text(26, b"producer-7") + number(27, 3) + number(28, 300) + number(29, 1),
+    "negative-numbers": REQUIRED + number(11, -1) + number(27, -2) + number(29, -3) + text(14, b"AES"),
+    "groups-and-unknown-fields": b"\xa3\x06\xab\x06\x08\x01\xac\x06\xa4\x06" + number(99, 1) + b"\xa1\x06" + bytes(8)
+    + b"\xa5\x06" + bytes(4) + ONE,
+    "long-varints": REQUIRED + b"\x58\x85" + b"\x80" * 8 + b"\x00" + b"\xfa\x80\x80\x80\x00\x8c\x80\x00" + bytes(12),
+    "repeated-scalars-and-wrong-types": ONE + NONCE + number(11, 1) + number(11, 2) + text(11, b"x") + number(13, 1),
+}
+
+corpus = pathlib.Path(__file__).parent / "corpus"
+for target, seeds in {
+    "metadata_scanner": METADATA,
+    "encryption_context": METADATA,
+    "entry": {name: entry(metadata, b"payload") for name, metadata in METADATA.items()},
+}.items():
+    (corpus / target).mkdir(parents=True, exist_ok=True)
+    for name, seed in seeds.items():
+        (corpus / target / name).write_bytes(seed)
