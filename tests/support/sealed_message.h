@@ -16,8 +16,8 @@ struct OpenedMessage {
   std::string data_key, nonce, plaintext;
 };
 
-// Opens with OpenSSL's own calls; aborts the test program where the message can't be opened, or where its wrapped keys aren't
-// all of one data key.
+// Opens with OpenSSL's own calls; aborts the test program where the message can't be opened, or where its wrapped keys
+// aren't all of one data key.
 OpenedMessage OpenMessage(const Sealed& sealed);
 
 }  // namespace pulseal::testing

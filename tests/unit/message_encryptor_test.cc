@@ -23,12 +23,12 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using testing::FakeKeyWrapper;
+using ::testing::HasSubstr;
 using testing::ManualBackground;
 using testing::OpenedMessage;
 using testing::OpenMessage;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 class MessageEncryptorTest : public ::testing::Test {
  protected:
@@ -329,7 +329,8 @@ TEST_F(MessageEncryptorTest, EveryFurtherKeyIsRotatedByAgeToo) {
     EXPECT_EQ(encryptor->counters().rotations, rotations);
     for (int i = 0; i < 10; ++i) background_.Advance(seconds(1));
   }
-  EXPECT_LE(background_.waiting(), 8u);  // timers don't pile up: one of the age, and the time-outs of attempts long answered
+  EXPECT_LE(background_.waiting(),
+            8u);  // timers don't pile up: one of the age, and the time-outs of attempts long answered
 }
 
 TEST_F(MessageEncryptorTest, AHardAgeHoldsEvenWhereTheExecutorLosesTimers) {
@@ -464,7 +465,8 @@ TEST_F(MessageEncryptorTest, AsynchronousChangesTakeTurnsAndAnswerInTheBackgroun
   wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
   std::vector<std::string> answers;
   encryptor->SetKeyNamesAsync({"first"}, [&](absl::Status status) { answers.push_back("first " + status.ToString()); });
-  encryptor->SetKeyNamesAsync({"second"}, [&](absl::Status status) { answers.push_back("second " + status.ToString()); });
+  encryptor->SetKeyNamesAsync({"second"},
+                              [&](absl::Status status) { answers.push_back("second " + status.ToString()); });
   encryptor->RotateAsync([&](absl::Status status) { answers.push_back("rotate " + status.ToString()); });
   EXPECT_EQ(wrapper_->held(), 0u);
   while (answers.size() < 3) {
@@ -500,7 +502,8 @@ TEST_F(MessageEncryptorTest, AChangeThatWaitsForItsTurnInVainGivesUp) {
   background_.RunDue();
   wrapper_->SetManner(FakeKeyWrapper::Manner::kInside);
   EXPECT_EQ(encryptor->Rotate().code(), absl::StatusCode::kDeadlineExceeded);
-  background_.Advance(milliseconds(50));  // ends the one that holds the turn; the turn is handed past the one that gave up
+  background_.Advance(
+      milliseconds(50));  // ends the one that holds the turn; the turn is handed past the one that gave up
   EXPECT_TRUE(encryptor->Rotate().ok());
 }
 
