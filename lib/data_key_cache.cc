@@ -118,7 +118,7 @@ void DataKeyCache::Admit(const std::shared_ptr<CachedKey>& key, std::chrono::nan
   MutexLock lock(mutex_);
   if (!key->unverified()) return;
   if (key->epoch_ != epoch_.load(std::memory_order_relaxed)) return key->Retire();
-  key->state_.store(CachedKey::State::kUsed, std::memory_order_relaxed);
+  key->state_.store(CachedKey::State::kIdle, std::memory_order_relaxed);
   key->expires_ = now + limits_.key_ttl;
   unverified_.Remove(key->identity(), &no_longer_unverified);
   verified_.Add(key, &evicted);

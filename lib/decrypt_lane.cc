@@ -62,7 +62,9 @@ const std::shared_ptr<CachedKey>* DecryptLane::RecentKeys::Find(absl::Span<const
 }
 
 void DecryptLane::RecentKeys::Keep(std::shared_ptr<CachedKey> key, size_t position) {
-  std::rotate(recent_.begin(), recent_.end() - 1, recent_.end());
+  const auto old =
+      std::find_if(recent_.begin(), recent_.end() - 1, [&key](const Recent& recent) { return recent.key == key; });
+  std::rotate(recent_.begin(), old, old + 1);
   recent_[0] = Recent{std::move(key), position};
 }
 

@@ -287,11 +287,11 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
                      const ScannedMetadata& scanned, size_t position, std::string_view payload, absl::Span<char> out) {
     Decision decision = Open(lane, *key, metadata, scanned, position, payload, out);
     if (decision.action != Action::kDeliver) return decision;
+    key->MarkUsed();
     if (key->unverified()) {
       cache_->Admit(key, worker_->Now());
       EnsureTicking();
     }
-    key->MarkUsed();
     if (key->cached()) lane->recent_keys.Keep(std::move(key), position);
     return decision;
   }

@@ -57,15 +57,17 @@ struct DecryptorOptions {
   bool require_256_bit_data_keys = false;
 
   // What a message may cost. Whoever holds a public key can make messages that cost a private-key operation each.
-  int max_wrapped_keys = 64;           // per message, 1 to 64; more is malformed
-  int max_private_key_operations = 8;  // per message, at least 1
-  int unwraps_per_second = 1000;       // beyond it: not now. At least 1
+  int max_wrapped_keys = 64;  // per message, 1 to 64; more is malformed
+  // Per message, at least 1. Beyond it: not now (kLimitReached), and the next call goes on with the wrapped keys that
+  // are not remembered failures yet.
+  int max_private_key_operations = 8;
+  int unwraps_per_second = 1000;  // beyond it: not now. At least 1
 
   size_t cache_max_keys = 1000;                            // data keys; at least 1
   size_t cache_max_failures = 10000;                       // remembered failures; a flood of them evicts no data key
   size_t max_pending = 1000;                               // Resolve calls not yet answered
   std::chrono::seconds cache_ttl = std::chrono::hours(4);  // zero: a key is kept for nothing but its ResolvedKey
-  std::chrono::seconds failure_ttl = std::chrono::seconds(60);  // or until the reader's Generation() changes
+  std::chrono::seconds failure_ttl = std::chrono::seconds(60);  // or until Generation() changes: asked once a second
 
   // How long Decrypt and each Resolve wait for a wrapper's answer.
   std::chrono::milliseconds key_timeout = std::chrono::seconds(30);
@@ -84,22 +86,23 @@ struct Decision {
     kDeliver,           // payload is the plaintext, or the payload itself where it was never encrypted
     kDeliverEncrypted,  // payload is ciphertext; ParseEncryptionContext(metadata) is all that is needed to decrypt it
                         // later. Never split it as a batch, never decompress it
-    kDiscard,  // acknowledge with DecryptionError and give num_messages permits back
-    kFail,     // do not acknowledge; the permits come back when the message is redelivered
-    kPending,  // TryDecrypt only: call Resolve, then TryDecrypt again with its answer
+    kDiscard,           // acknowledge with DecryptionError and give num_messages permits back
+    kFail,              // do not acknowledge; the permits come back when the message is redelivered
+    kPending,           // TryDecrypt only: call Resolve, then TryDecrypt again with its answer
   };
   Action action = Action::kFail;
   bool was_encrypted = false;       // the metadata named at least one wrapped key
   bool worth_asking_again = false;  // "not now": the same call may succeed later
-  Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver
+  Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver and kPending
   int32_t num_messages = 1;         // messages in the entry (1 where the metadata's number is absent or below 1)
   std::string_view payload;         // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
   std::string_view key_name;        // of the wrapped key that opened it, inside metadata; empty otherwise
   absl::Status status;              // OK with kDeliver; otherwise why, and what to do
 };
 
-// A data key, or why there is none, for one message's wrapped keys. Copyable, thread-safe; outlives eviction, a TTL of
-// zero, Forget and the decryptor. Works only with the decryptor that made it.
+// A data key, or why there is none, for one message's wrapped keys. A data key serves every message that carries the
+// wrapped key from which it came; a failure, only messages with exactly the same wrapped keys. Copyable, thread-safe;
+// outlives eviction, a TTL of zero, Forget and the decryptor. Works only with the decryptor that made it.
 class PULSEAL_EXPORT ResolvedKey {
  private:
   friend class MessageDecryptor;
@@ -113,7 +116,7 @@ struct DecryptorCounters {
   uint64_t messages_plain = 0;                           // delivered, never encrypted
   uint64_t messages_delivered_encrypted = 0, messages_discarded = 0, messages_failed = 0;
   uint64_t pending = 0;  // TryDecrypt answers kPending
-  // Why, for the last three and for nothing else: by cause.
+  // Why, for the last three and for nothing else: by cause. Misuse is in messages_failed alone, forked in nothing.
   uint64_t key_not_found = 0, key_unusable = 0, key_unavailable = 0, unwrap_failed = 0, authentication_failed = 0,
            malformed = 0, limit_reached = 0, not_encrypted = 0;
   uint64_t unwraps = 0;                               // private-key operations
@@ -127,7 +130,9 @@ struct DecryptorCounters {
 // A payload may be up to 2^31 - 1 bytes. "Malformed" covers metadata that doesn't parse or is over the limits of
 // encryption_metadata.h, a nonce that isn't 12 bytes, a payload under 16 bytes, a data key that isn't 16, 24 or 32
 // bytes; the failure action applies to it as to a wrong key. kMisuse (a buffer too small, out overlapping payload) is
-// always kFail. Which cause leads to which action is a table: docs/failure-actions.md.
+// always kFail. Which cause leads to which action is a table: docs/failure-actions.md. A message has one data
+// key: the first of its wrapped keys that can be unwrapped is taken for it, and a payload that it doesn't authenticate
+// is forged.
 class PULSEAL_EXPORT MessageDecryptor final {
  public:
   // INVALID_ARGUMENT (kMisuse) for options that break a rule above; INTERNAL where OpenSSL can't supply AES-GCM. Reads
@@ -162,8 +167,8 @@ class PULSEAL_EXPORT MessageDecryptor final {
                       absl::Span<char> out);
 
   // Looks the data key up in the background, once for all messages that wait for the same one. Copies what it needs of
-  // `metadata`. `done` is called exactly once, in the background, never inside the call, with a key or its failure
-  // inside the ResolvedKey, or with
+  // `metadata`. `done` is called exactly once, in the background, never inside the call, and must not block: with a key
+  // or its failure inside the ResolvedKey, or with
   //   INVALID_ARGUMENT      metadata doesn't parse (kMalformed), or isn't encrypted (kMisuse)
   //   RESOURCE_EXHAUSTED    max_pending calls are waiting (kLimitReached)
   //   FAILED_PRECONDITION   forked: then inside the call, since there is no background
