@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SIGINT and SIGTERM, for commands that have something to finish first.
+#ifndef PULSEAL_TOOLS_INTERRUPT_H_
+#define PULSEAL_TOOLS_INTERRUPT_H_
+
+namespace pulseal::tools {
+
+// From now on a first SIGINT or SIGTERM is only remembered; a second one ends the program.
+void CatchInterrupts();
+
+bool Interrupted();
+
+// Readable once a signal has come: poll it beside whatever is waited for.
+int InterruptDescriptor();
+
+// Ends the program by the signal that was caught, so that a shell or a loop around it sees an interruption.
+[[noreturn]] void EndInterrupted();
+
+// Ends the program by `signal`.
+[[noreturn]] void EndBySignal(int signal);
+
+}  // namespace pulseal::tools
+
+#endif  // PULSEAL_TOOLS_INTERRUPT_H_

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/pulseal/key_pair_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "tools/pulseal/file.h"
+
+namespace pulseal::tools {
+namespace {
+
+constexpr size_t kMaxKeyNameSize = 200;
+
+// The path of a file beside `path`, hidden, so that no key reader takes it for a key; removed with this object.
+class PathAside {
+ public:
+  PathAside(const std::string& path, const char* ending) {
+    const size_t name_at = path.rfind('/') + 1;
+    path_ = absl::StrCat(path.substr(0, name_at), ".", path.substr(name_at), ".", getpid(), ".", ending);
+    Remove();  // what a killed program with the same process id left
+  }
+  PathAside(const PathAside&) = delete;
+  PathAside& operator=(const PathAside&) = delete;
+  ~PathAside() { Remove(); }
+
+  const char* c_str() const { return path_.c_str(); }
+
+ private:
+  void Remove() const { unlink(path_.c_str()); }
+
+  std::string path_;
+};
+
+absl::Status MakeDirectory(const std::string& directory) {
+  if (mkdir(directory.c_str(), 0777) == 0) return SyncFolder(FolderOf(directory));
+  return errno == EEXIST ? absl::OkStatus() : ErrnoStatus(Shown(directory));
+}
+
+bool WriteAside(const PathAside& aside, std::string_view bytes, mode_t mode) {
+  const FileDescriptor file(open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  return file.valid() && WriteAll(file.get(), bytes) && fsync(file.get()) == 0;
+}
+
+// Gives the file aside its name. link, unlike rename, fails where the name is taken.
+absl::Status Publish(const PathAside& aside, const std::string& path, bool replace) {
+  const int failure = replace ? rename(aside.c_str(), path.c_str()) : link(aside.c_str(), path.c_str());
+  return failure == 0 ? absl::OkStatus() : ErrnoStatus(Shown(path));
+}
+
+}  // namespace
+
+KeyPairFiles::KeyPairFiles(const std::string& key_directory, const std::string& key_name)
+    : directory(key_directory),
+      public_path(absl::StrCat(key_directory, "/", key_name, ".public.pem")),
+      private_path(absl::StrCat(key_directory, "/", key_name, ".private.pem")) {}
+
+absl::Status CheckKeyName(std::string_view key_name) {
+  const bool is_good = !key_name.empty() && key_name.size() <= kMaxKeyNameSize && key_name.front() != '.' &&
+                       key_name.find('/') == std::string_view::npos;
+  if (is_good) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a key name has 1 to ", kMaxKeyNameSize,
+                                                 " bytes, doesn't begin with a dot and has no slash; \"",
+                                                 Shown(key_name), "\" can't be one"));
+}
+
+absl::Status CheckNotThere(const KeyPairFiles& files) {
+  for (const std::string& path : {files.private_path, files.public_path}) {
+    struct stat file;
+    if (lstat(path.c_str(), &file) == 0) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(Shown(path),
+                       " exists and was left as it is; --force replaces the pair, and what was encrypted for "
+                       "the old one can then no longer be read"));
+    }
+    if (errno != ENOENT) return ErrnoStatus(Shown(path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteKeyPair(const KeyPairFiles& files, const KeyPair& pair, bool replace) {
+  if (absl::Status status = MakeDirectory(files.directory); !status.ok()) return status;
+  const PathAside new_private(files.private_path, "new"), new_public(files.public_path, "new");
+  const PathAside old_private(files.private_path, "old");
+  if (!WriteAside(new_private, pair.private_pem.view(), 0600)) return ErrnoStatus(Shown(files.private_path));
+  if (!WriteAside(new_public, pair.public_pem, 0666)) return ErrnoStatus(Shown(files.public_path));
+  const bool has_old = replace && link(files.private_path.c_str(), old_private.c_str()) == 0;
+  if (replace && !has_old && errno != ENOENT) return ErrnoStatus(Shown(files.private_path));
+
+  // The private key first: nobody may find a public key whose messages can't be opened.
+  if (absl::Status status = Publish(new_private, files.private_path, replace); !status.ok()) return status;
+  if (absl::Status status = Publish(new_public, files.public_path, replace); !status.ok()) {
+    (void)(has_old ? rename(old_private.c_str(), files.private_path.c_str()) : unlink(files.private_path.c_str()));
+    return status;
+  }
+  return SyncFolder(files.directory);
+}
+
+}  // namespace pulseal::tools

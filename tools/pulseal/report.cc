@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/pulseal/report.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "absl/strings/str_cat.h"
+#include "tools/pulseal/file.h"
+#include "tools/pulseal/interrupt.h"
+
+namespace pulseal::tools {
+namespace {
+
+absl::string_view AsAbsl(std::string_view text) { return absl::string_view(text.data(), text.size()); }
+
+}  // namespace
+
+void Report(std::string_view text) {
+  // In one write, so that two programs' lines don't mix. There is nobody to tell of a failure.
+  (void)WriteAll(STDERR_FILENO, absl::StrCat("pulseal: ", AsAbsl(text), "\n"));
+}
+
+absl::Status Print(std::string_view text) {
+  if (WriteAll(STDOUT_FILENO, text)) return absl::OkStatus();
+  if (errno == EPIPE) EndBySignal(SIGPIPE);
+  return ErrnoStatus("standard output");
+}
+
+ExitCode EnvironmentFailure(const absl::Status& status) {
+  Report(std::string(status.message()));
+  return ExitCode::kEnvironment;
+}
+
+std::string Count(uint64_t number, std::string_view noun) {
+  return absl::StrCat(number, " ", AsAbsl(noun), number == 1 ? "" : "s");
+}
+
+}  // namespace pulseal::tools
