@@ -23,6 +23,8 @@ namespace pulseal {
 // that one, the next free one; where all are held, a spare, which alone costs a lock: nobody ever waits for a message.
 template <typename T>
 class Lanes {
+  struct Lane;
+
  public:
   static constexpr size_t kSpare = ~size_t{0};
 
@@ -43,9 +45,9 @@ class Lanes {
 
    private:
     friend class Lanes;
-    Lease(typename Lanes::Lane* lane, size_t index) : lane_(lane), index_(index) {}
+    Lease(Lane* lane, size_t index) : lane_(lane), index_(index) {}
 
-    typename Lanes::Lane* lane_;
+    Lane* lane_;
     size_t index_;
   };
 

@@ -27,14 +27,19 @@ using Pkcs8Ptr = OwnedBy<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
 constexpr int kIterations = 600'000;  // OWASP Password Storage Cheat Sheet, 2023, for PBKDF2 with HMAC-SHA-256
 constexpr size_t kSaltSize = 16;      // NIST SP 800-132 section 5.1: at least 128 bits
 
+// EVP_EC_gen is a macro with a cast that clang warns of.
+PkeyPtr GenerateEc(const char* curve) {
+  return PkeyPtr(EVP_PKEY_Q_keygen(/*libctx=*/nullptr, /*propq=*/nullptr, "EC", curve));
+}
+
 PkeyPtr Generate(KeyType type) {
   switch (type) {
     case KeyType::kRsa2048: return PkeyPtr(EVP_RSA_gen(2048));
     case KeyType::kRsa3072: return PkeyPtr(EVP_RSA_gen(3072));
     case KeyType::kRsa4096: return PkeyPtr(EVP_RSA_gen(4096));
-    case KeyType::kP256: return PkeyPtr(EVP_EC_gen("P-256"));
-    case KeyType::kP384: return PkeyPtr(EVP_EC_gen("P-384"));
-    case KeyType::kP521: return PkeyPtr(EVP_EC_gen("P-521"));
+    case KeyType::kP256: return GenerateEc("P-256");
+    case KeyType::kP384: return GenerateEc("P-384");
+    case KeyType::kP521: return GenerateEc("P-521");
   }
   return nullptr;
 }
