@@ -35,3 +35,10 @@ function(pulseal_protobuf_source target proto)
   target_include_directories(${target} SYSTEM PRIVATE ${generated_dir})
   target_link_libraries(${target} PRIVATE protobuf::libprotobuf-lite)
 endfunction()
+
+# Holds what a shared library shows to names in pulseal.
+function(pulseal_limit_exports target)
+  target_link_options(${target} PRIVATE
+    $<$<STREQUAL:$<TARGET_PROPERTY:${target},TYPE>,SHARED_LIBRARY>:LINKER:--version-script,${PROJECT_SOURCE_DIR}/lib/pulseal.map>)
+  set_target_properties(${target} PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/lib/pulseal.map)
+endfunction()

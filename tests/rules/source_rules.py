@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the sources' rules: who may include whom, a licence line in each file, no paths of somebody's machine.
+
+usage: source_rules.py SOURCE_DIR      prints FILE:LINE: what is wrong, and ends with 1 if anything is
+"""
+import re
+import sys
+from pathlib import Path
+
+# What a public header may name besides the standard library and other public headers.
+PUBLIC_ABSL = {"absl/status/status.h", "absl/status/statusor.h", "absl/types/span.h"}
+OUR_FOLDERS = ("pulseal/", "lib/", "tools/", "bench/", "examples/", "tests/", "proto/")
+
+SOURCE_SUFFIXES = {".h", ".cc", ".py", ".sh", ".cmake", ".proto", ".map"}
+SKIPPED_FOLDERS = {"build", ".git", "__pycache__"}
+MACHINE_PATH = re.compile(r"(?:(?<![\w.~$}>-])|(?<=-[IL]))/(?:" + "|".join(["ro" + "ot", "ho" + "me", "wo" + "rk", "Us" + "ers"]) + r")/")
+
+
+def is_openssl(include):
+    return include.startswith("openssl/")
+
+
+def is_protobuf(include):
+    return include.startswith(("google/protobuf/", "proto/")) or include.endswith(".pb.h")
+
+
+def is_standard(include):
+    return "/" not in include and "." not in include
+
+
+def violation(file, include):
+    """Why `file` may not include `include` (both relative to the root or an include folder); None where it may."""
+    in_ = file.startswith
+    if is_openssl(include) and not in_(("lib/crypto/", "bench/", "tests/")):
+        return "only lib/crypto sees OpenSSL"
+    if is_protobuf(include) and not in_(("lib/framing/", "tests/")):
+        return "only framing sees Protocol Buffers"
+    if include.startswith("pulseal/framing/") and in_(("include/pulseal/", "lib/")):
+        if not in_(("include/pulseal/framing/", "lib/framing/")):
+            return "the core doesn't know framing"
+    if in_("include/"):
+        allowed = include.startswith("pulseal/") or is_standard(include) or include in PUBLIC_ABSL
+        return None if allowed else "public headers name the standard library, absl::Status, StatusOr and Span only"
+    if in_(("tools/", "examples/")):
+        own = file.split("/")[0] + "/"
+        if include.startswith(OUR_FOLDERS) and not include.startswith(("pulseal/", own)):
+            return f"{own} includes public headers only"
+    if in_("bench/") and include.startswith(OUR_FOLDERS) and not include.startswith(("pulseal/", "bench/", "lib/crypto/")):
+        return "bench/ includes public headers and lib/crypto only"
+    if in_("lib/"):
+        if include.startswith(("tools/", "bench/", "examples/", "tests/")):
+            return "lib/ includes include/ and lib/ only"
+        if include.startswith("lib/framing/") and not in_("lib/framing/"):
+            return "the core doesn't know framing"
+    if in_("lib/crypto/") and include.startswith("lib/") and not include.startswith(("lib/crypto/", "lib/status.h")):
+        return "lib/crypto knows the public headers, itself and lib/status.h"
+    return None
+
+
+def check_includes(file, lines):
+    for number, line in enumerate(lines, 1):
+        match = re.match(r'\s*#\s*include\s*[<"]([^>"]+)[>"]', line)
+        why = match and violation(file, match[1])
+        if why:
+            yield number, f"includes {match[1]}: {why}"
+
+
+def check_licence(lines):
+    if not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2]):
+        yield 1, "no line SPDX-License-Identifier: Apache-2.0 at the top"
+
+
+def check_machine_paths(lines):
+    for number, line in enumerate(lines, 1):
+        match = MACHINE_PATH.search(line)
+        if match:
+            yield number, f"a path of somebody's machine: {match[0]}"
+
+
+def needs_licence(path):
+    return path.suffix in SOURCE_SUFFIXES or path.name in ("CMakeLists.txt", "run") or path.name.endswith(".cmake.in")
+
+
+def text_files(root):
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        if SKIPPED_FOLDERS.intersection(relative.parts) or not path.is_file() or path.is_symlink():
+            continue
+        try:
+            yield path, str(relative), path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+
+
+def problems(root):
+    for path, relative, lines in text_files(root):
+        found = list(check_machine_paths(lines))
+        if needs_licence(path):
+            found += check_licence(lines)
+        if path.suffix in (".h", ".cc"):
+            found += check_includes(relative, lines)
+        for number, what in found:
+            yield f"{relative}:{number}: {what}"
+
+
+def main():
+    root = Path(sys.argv[1])
+    found = list(problems(root))
+    for problem in found:
+        print(problem)
+    checked = sum(1 for path, _, _ in text_files(root) if path.suffix in (".h", ".cc"))
+    if checked < 50:
+        print(f"only {checked} C++ files under {root}: is that the source folder?")
+        return 1
+    print(f"{checked} C++ files, {len(found)} problem(s)")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
