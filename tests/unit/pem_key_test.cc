@@ -98,6 +98,8 @@ std::string TextOf(const BioPtr& bio) {
   return std::string(data, size);
 }
 
+PkeyPtr EcKey(const char* curve) { return PkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve)); }
+
 std::string PemOf(const char* label, const std::string& der) {
   BioPtr bio(BIO_new(BIO_s_mem()));
   PEM_write_bio(bio.get(), label, "", reinterpret_cast<const unsigned char*>(der.data()),
@@ -191,7 +193,7 @@ TEST(PemKey, OtherEncryptionsAreRefusedBeforeAskingForThePassphrase) {
 }
 
 TEST(PemKey, TraditionalEncryptionIsRefusedWithAWayOut) {
-  PkeyPtr key(EVP_EC_gen("P-256"));
+  PkeyPtr key = EcKey("P-256");
   BioPtr bio(BIO_new(BIO_s_mem()));
   unsigned char passphrase[] = "correct";
   ASSERT_EQ(
@@ -405,7 +407,7 @@ TEST(PemKey, EcPrivatePartsMustBelongTogether) {
 }
 
 TEST(PemKey, CompressedPointsAreReadLikeOthers) {
-  PkeyPtr key(EVP_EC_gen("P-256"));
+  PkeyPtr key = EcKey("P-256");
   const std::string uncompressed = PublicPemOf(key.get());
   ASSERT_EQ(EVP_PKEY_set_utf8_string_param(key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"), 1);
   const std::string compressed = PublicPemOf(key.get());
@@ -416,7 +418,7 @@ TEST(PemKey, CompressedPointsAreReadLikeOthers) {
 }
 
 TEST(PemKey, CurvesOfAnotherCofactorAreRefused) {
-  PkeyPtr key(EVP_EC_gen("secp112r2"));
+  PkeyPtr key = EcKey("secp112r2");
   ASSERT_NE(key, nullptr);
   ExpectUnusable(PublicPemOf(key.get()), "cofactor");
 }
@@ -429,7 +431,7 @@ TEST(CheckStrength, BitsAndCurves) {
   for (const char* file : {"p-256.public.pem", "p-384.public.pem", "p-521.public.pem"}) {
     EXPECT_TRUE(CheckStrength(*Read(TestKey(file)), 2048, {}).ok());
   }
-  PkeyPtr key(EVP_EC_gen("secp256k1"));
+  PkeyPtr key = EcKey("secp256k1");
   const absl::StatusOr<PemKey> koblitz = Read(PublicPemOf(key.get()));
   ASSERT_TRUE(koblitz.ok()) << koblitz.status();
   ExpectUnusable(CheckStrength(*koblitz, 2048, {}), "secp256k1");
