@@ -77,17 +77,15 @@ std::string OverLimit(std::string_view key_name, std::string_view bytes, const P
 }
 
 template <typename Pairs>
-std::string EncryptionKeys(std::string_view key_name, std::string_view bytes, const Pairs& metadata) {
-  std::string message, pair;
-  wire::AppendBytesField(1, key_name, &message);
-  wire::AppendBytesField(2, bytes, &message);
+void AppendEncryptionKeys(std::string_view key_name, std::string_view bytes, const Pairs& metadata, std::string* out) {
+  wire::AppendBytesField(1, key_name, out);
+  wire::AppendBytesField(2, bytes, out);
   for (const auto& [name, value] : metadata) {
-    pair.clear();
-    wire::AppendBytesField(1, name, &pair);
-    wire::AppendBytesField(2, value, &pair);
-    wire::AppendBytesField(3, pair, &message);
+    wire::AppendVarint(kKeyMetadata, out);
+    wire::AppendVarint(wire::BytesFieldSize(1, name.size()) + wire::BytesFieldSize(2, value.size()), out);
+    wire::AppendBytesField(1, name, out);
+    wire::AppendBytesField(2, value, out);
   }
-  return message;
 }
 
 }  // namespace
@@ -146,12 +144,15 @@ absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys) {
 absl::Status SerializeEncryptionKeys(const WrappedKeyView& key, std::string* out) {
   const std::string problem = OverLimit(key.key_name, key.bytes, key.metadata);
   if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
-  *out = EncryptionKeys(key.key_name, key.bytes, key.metadata);
+  out->clear();  // keeps its capacity: a consumer does this for each message that comes as a view
+  AppendEncryptionKeys(key.key_name, key.bytes, key.metadata, out);
   return absl::OkStatus();
 }
 
 void AppendWrappedKey(const WrappedKey& key, std::string* out) {
-  wire::AppendBytesField(13, EncryptionKeys(key.key_name, key.bytes, key.metadata), out);
+  std::string message;
+  AppendEncryptionKeys(key.key_name, key.bytes, key.metadata, &message);
+  wire::AppendBytesField(13, message, out);
 }
 
 absl::StatusOr<std::string> SerializeWrappedKeys(absl::Span<const WrappedKey> keys) {

@@ -154,6 +154,7 @@ constexpr size_t VarintSize(uint64_t value) {
 void AppendVarint(uint64_t value, std::string* out);
 void AppendVarintField(uint32_t field, uint64_t value, std::string* out);
 void AppendBytesField(uint32_t field, std::string_view bytes, std::string* out);
+size_t BytesFieldSize(uint32_t field, size_t size);  // of what AppendBytesField appends
 
 }  // namespace pulseal::wire
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds of the metadata and entry fuzz targets to corpus/. Run it after changing it; the files are checked in."""
+"""Writes the seeds of the metadata, consumer and entry fuzz targets to corpus/. Run it after changing it; the files are checked in."""
 import pathlib
 
 
@@ -57,10 +57,37 @@ METADATA = {
     "repeated-scalars-and-wrong-types": ONE + NONCE + number(11, 1) + number(11, 2) + text(11, b"x") + number(13, 1),
 }
 
+# As tests/support/fake_key_wrapper.h wraps: "fake:" and each byte xored. Sealed with AES-GCM under 32 bytes of "k" and NONCE.
+DATA_KEY = b"k" * 32
+SEALED = bytes.fromhex("02b898426bf7c32924c9989fd0dec6bc4ad7c3404c")  # "hello"
+
+
+def wrapped(name):
+    return text(13, text(1, name) + text(2, b"fake:" + bytes(byte ^ 0x5A for byte in DATA_KEY)))
+
+
+def message(options, metadata, payload):
+    return bytes([options]) + len(metadata).to_bytes(2, "big") + metadata + payload
+
+
+OPENS = REQUIRED + wrapped(b"a") + NONCE
+CONSUMER = {
+    "opens": message(0, OPENS, SEALED),
+    "opens-for-the-second": message(0x40, REQUIRED + wrapped(b"b") + wrapped(b"a") + NONCE, SEALED),
+    "forged": message(0x04, OPENS, SEALED[:-1] + b"x"),
+    "not-held": message(0x02, REQUIRED + wrapped(b"b") + NONCE + number(11, 5), SEALED),
+    "no-data-key": message(0x84, ONE, SEALED),
+    "plain": message(0x08, REQUIRED, b"plain"),
+    "chunk": message(0x05, METADATA["chunk"], SEALED),
+    "short-payload": message(0x01, OPENS, SEALED[:15]),
+    "empty-plaintext-size": message(0x01, OPENS, SEALED[:16]),
+}
+
 corpus = pathlib.Path(__file__).parent / "corpus"
 for target, seeds in {
     "metadata_scanner": METADATA,
     "encryption_context": METADATA,
+    "consumer": CONSUMER,
     "entry": {name: entry(metadata, b"payload") for name, metadata in METADATA.items()},
 }.items():
     (corpus / target).mkdir(parents=True, exist_ok=True)

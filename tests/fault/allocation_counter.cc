@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/fault/allocation_counter.h"
+
+#include <openssl/crypto.h>
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local size_t allocations = 0;
+
+void* Counted(void* memory) {
+  ++allocations;
+  return memory;
+}
+
+void* Allocate(size_t size, size_t alignment) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size) != 0) std::abort();
+  return Counted(memory);
+}
+
+// OpenSSL takes them only before its first allocation.
+[[maybe_unused]] const bool hooked = [] {
+  const auto allocate = [](size_t size, const char*, int) { return Counted(std::malloc(size)); };
+  const auto reallocate = [](void* memory, size_t size, const char*, int) {
+    return Counted(std::realloc(memory, size));
+  };
+  const auto release = [](void* memory, const char*, int) { std::free(memory); };
+  if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1) std::abort();
+  return true;
+}();
+
+}  // namespace
+
+void* operator new(size_t size) { return Allocate(size, 0); }
+void* operator new[](size_t size) { return Allocate(size, 0); }
+void* operator new(size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
+void* operator new[](size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace pulseal::testing {
+
+size_t Allocations() { return allocations; }
+
+}  // namespace pulseal::testing

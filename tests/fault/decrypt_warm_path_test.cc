@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a message of a cached key may not cost: an allocation, or a look at the clock.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "pulseal/message_decryptor.h"
+#include "tests/fault/allocation_counter.h"
+#include "tests/support/fake_key_wrapper.h"
+#include "tests/support/made_message.h"
+
+namespace pulseal {
+namespace {
+
+using testing::Allocations;
+using testing::FakeKeyWrapper;
+using testing::MadeMessage;
+using testing::Seal;
+using testing::ViewOf;
+using Action = Decision::Action;
+
+TEST(AllocationCounter, SeesOneOfOurs) {
+  const size_t before = Allocations();
+  const auto planted = std::make_unique<std::string>(100, 'x');
+  EXPECT_EQ(Allocations() - before, 2u) << planted->size();
+}
+
+class DecryptWarmPath : public ::testing::Test {
+ protected:
+  DecryptWarmPath() {
+    options_.key_wrapper = wrapper_;
+    options_.background.mode = Background::Mode::kMaintain;
+    options_.background.clock = [this] {
+      ++clock_reads_;
+      return std::chrono::nanoseconds(0);
+    };
+    decryptor_ = *MessageDecryptor::Create(options_);
+  }
+
+  // Runs `call` until everything that is made once is made, then a hundred times more: allocations and clock reads of
+  // those.
+  template <typename Call>
+  std::pair<size_t, int> CostWhenWarm(Call call) {
+    for (int i = 0; i < 20; ++i) call();
+    const size_t allocations = Allocations();
+    const int clock_reads = clock_reads_;
+    for (int i = 0; i < 100; ++i) call();
+    return {Allocations() - allocations, clock_reads_ - clock_reads};
+  }
+  static constexpr std::pair<size_t, int> kNothing{0, 0};
+
+  std::atomic<int> clock_reads_{0};
+  std::shared_ptr<FakeKeyWrapper> wrapper_ = std::make_shared<FakeKeyWrapper>();
+  DecryptorOptions options_;
+  std::unique_ptr<MessageDecryptor> decryptor_;
+  char out_[64];
+};
+
+TEST_F(DecryptWarmPath, ACachedKeyCostsNothing) {
+  const MadeMessage message = Seal("hello", {"orders", "audit"});
+  const std::string metadata = message.metadata();
+  EXPECT_EQ(CostWhenWarm([&] {
+              const Decision decision = decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
+              ASSERT_EQ(decision.action, Action::kDeliver) << decision.status;
+            }),
+            kNothing);
+  EXPECT_EQ(CostWhenWarm([&] {
+              const Decision decision = decryptor_->TryDecrypt(metadata, message.payload, absl::MakeSpan(out_));
+              ASSERT_EQ(decision.action, Action::kDeliver) << decision.status;
+            }),
+            kNothing);
+}
+
+TEST_F(DecryptWarmPath, AViewCostsNothing) {
+  MadeMessage message = Seal("hello", {"orders", "audit"});
+  message.keys[1].metadata["version"] = std::string(200, '1');
+  const ViewOf view(message);
+  EXPECT_EQ(CostWhenWarm([&] {
+              const Decision decision = decryptor_->Decrypt(view.view(), message.payload, absl::MakeSpan(out_));
+              ASSERT_EQ(decision.action, Action::kDeliver) << decision.status;
+            }),
+            kNothing);
+}
+
+TEST_F(DecryptWarmPath, ManyKeysInTurnCostNothing) {
+  std::vector<MadeMessage> messages;
+  std::vector<std::string> metadata;
+  for (int i = 0; i < 10; ++i) {
+    messages.push_back(Seal("hello", {absl::StrCat("k", i)}));
+    metadata.push_back(messages.back().metadata());
+  }
+  size_t next = 0;
+  EXPECT_EQ(CostWhenWarm([&] {
+              const size_t i = next++ % messages.size();
+              const Decision decision = decryptor_->Decrypt(metadata[i], messages[i].payload, absl::MakeSpan(out_));
+              ASSERT_EQ(decision.action, Action::kDeliver) << decision.status;
+            }),
+            kNothing);
+}
+
+TEST_F(DecryptWarmPath, AKnownFailureCostsNothing) {
+  wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
+  const MadeMessage message = Seal("hello", {"nobody"});
+  const std::string metadata = message.metadata();
+  EXPECT_EQ(CostWhenWarm([&] {
+              const Decision decision = decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
+              ASSERT_EQ(decision.reason, Reason::kKeyNotFound);
+            }),
+            kNothing);
+}
+
+TEST_F(DecryptWarmPath, AForgedPayloadCostsNothing) {
+  MadeMessage message = Seal("hello", {"orders"});
+  const std::string metadata = message.metadata();
+  decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
+  message.payload[0] ^= 1;
+  EXPECT_EQ(CostWhenWarm([&] {
+              const Decision decision = decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
+              ASSERT_EQ(decision.reason, Reason::kAuthenticationFailed);
+            }),
+            kNothing);
+}
+
+TEST_F(DecryptWarmPath, PlaintextCostsNothing) {
+  const std::string metadata = MadeMessage().metadata();
+  EXPECT_EQ(CostWhenWarm([&] {
+              const Decision decision = decryptor_->Decrypt(metadata, "hello", absl::Span<char>());
+              ASSERT_EQ(decision.action, Action::kDeliver);
+            }),
+            kNothing);
+}
+
+}  // namespace
+}  // namespace pulseal
