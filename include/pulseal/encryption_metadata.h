@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What encryption adds to Pulsar's MessageMetadata (fields 13 to 15), as values of our own: no protobuf type is needed to
-// use them. docs/wire-format.md has the format.
+// What encryption adds to Pulsar's MessageMetadata (fields 13 to 15), as values of our own: no protobuf type is needed
+// to use them. docs/wire-format.md has the format.
 #ifndef PULSEAL_ENCRYPTION_METADATA_H_
 #define PULSEAL_ENCRYPTION_METADATA_H_
 
@@ -24,11 +24,12 @@ inline constexpr size_t kNonceSize = 12;  // bytes; the wire's encryption_param
 inline constexpr size_t kTagSize = 16;    // bytes behind the ciphertext
 
 // Metadata over these is malformed.
-inline constexpr size_t kMaxKeyNameSize = 1024;          // bytes
-inline constexpr size_t kMaxWrappedKeySize = 4096;       // bytes
-inline constexpr size_t kMaxKeyMetadataPairs = 32;       // per wrapped key
-inline constexpr size_t kMaxKeyMetadataSize = 4096;      // bytes of names and values together, per wrapped key
-inline constexpr size_t kMaxEncryptionKeysSize = 16 * 1024;  // bytes of a wrapped key with all of the above, unknown fields too
+inline constexpr size_t kMaxKeyNameSize = 1024;      // bytes
+inline constexpr size_t kMaxWrappedKeySize = 4096;   // bytes
+inline constexpr size_t kMaxKeyMetadataPairs = 32;   // per wrapped key
+inline constexpr size_t kMaxKeyMetadataSize = 4096;  // bytes of names and values together, per wrapped key
+// Bytes of a wrapped key with all of the above, unknown fields too.
+inline constexpr size_t kMaxEncryptionKeysSize = 16 * 1024;
 inline constexpr size_t kMaxMetadataSize = 5 * 1024 * 1024;  // bytes, the whole MessageMetadata
 
 // One wrapped key, pointing into memory of the caller's.
@@ -40,12 +41,12 @@ struct WrappedKeyView {
 // What a consumer needs to know of a message, filled from a client's own metadata class. Everything that it points to
 // must live until the call that takes it returns.
 struct MessageMetadataView {
-  absl::Span<const WrappedKeyView> keys;             // field 13; not empty means: encrypted
-  std::string_view nonce, algorithm;                 // fields 15 and 14
-  std::optional<int32_t> num_messages_in_batch;      // field 11; absent is not the same as 1
-  int32_t num_chunks = 0, chunk_id = 0;              // fields 27 and 29
-  int32_t compression = 0;                           // field 8
-  uint32_t uncompressed_size = 0;                    // field 9
+  absl::Span<const WrappedKeyView> keys;         // field 13; not empty means: encrypted
+  std::string_view nonce, algorithm;             // fields 15 and 14
+  std::optional<int32_t> num_messages_in_batch;  // field 11; absent is not the same as 1
+  int32_t num_chunks = 0, chunk_id = 0;          // fields 27 and 29
+  int32_t compression = 0;                       // field 8
+  uint32_t uncompressed_size = 0;                // field 9
 };
 
 // All that is needed to decrypt a message later, when its key is at hand: keep it beside the payload.
@@ -53,13 +54,13 @@ struct EncryptionContext {
   std::vector<WrappedKey> keys;
   std::string nonce, algorithm, producer_name, chunk_uuid;
   uint64_t sequence_id = 0;
-  uint64_t publish_time = 0;                         // milliseconds since 1970
+  uint64_t publish_time = 0;  // milliseconds since 1970
   std::optional<int32_t> num_messages_in_batch;
   int32_t num_chunks = 0, chunk_id = 0, compression = 0;
   uint32_t uncompressed_size = 0;
 
-  // A complete MessageMetadata: MessageDecryptor::Decrypt takes it beside the payload. Parsing it gives an equal context,
-  // or an error where this one is over the limits above.
+  // A complete MessageMetadata: MessageDecryptor::Decrypt takes it beside the payload. Parsing it gives an equal
+  // context, or an error where this one is over the limits above.
   PULSEAL_EXPORT std::string Serialize() const;
 };
 
@@ -69,8 +70,8 @@ PULSEAL_EXPORT absl::StatusOr<EncryptionContext> ParseEncryptionContext(std::str
 
 // `metadata` with its wrapped keys (field 13) replaced by `keys`, every other byte as it was, unknown fields included:
 // new recipients for a message whose payload stays untouched. The new keys stand where the first old one stood.
-// INVALID_ARGUMENT: kMalformed as above; kNotEncrypted where `metadata` has no wrapped key; kMisuse where `keys` is empty,
-// or it or the result is over a limit.
+// INVALID_ARGUMENT: kMalformed as above; kNotEncrypted where `metadata` has no wrapped key; kMisuse where `keys` is
+// empty, or it or the result is over a limit.
 PULSEAL_EXPORT absl::StatusOr<std::string> ReplaceWrappedKeys(std::string_view metadata,
                                                               absl::Span<const WrappedKey> keys);
 

@@ -35,16 +35,16 @@ struct KeyDescription {
   int bits = 0;                          // of the modulus or the curve's field
   std::string curve;                     // "P-256", "P-384", "P-521" or OpenSSL's name; empty for RSA
   bool explicit_parameters = false;      // EC: the curve is written out instead of named
-  // SHA-256 of the public key as DER SPKI with a named curve, as "SHA256:" and 64 hex digits: equal for both halves of a
-  // pair and for every PEM form of the same key.
+  // SHA-256 of the public key as DER SPKI with a named curve, as "SHA256:" and 64 hex digits: equal for both halves of
+  // a pair and for every PEM form of the same key.
   std::string fingerprint;
   // Which official clients can read this file, by facts tested in docs/interop.md.
   bool java_reads = false, cpp_reads = false, go_reads = false;
 };
 
-// Looks at the first key in `pem`, however weak. INVALID_ARGUMENT (kKeyUnusable) where there is none that Pulseal can use
-// or where `passphrase` doesn't open it, saying what was found instead. An empty passphrase is none. Thread-safe; never
-// prompts.
+// Looks at the first key in `pem`, however weak. INVALID_ARGUMENT (kKeyUnusable) where there is none that Pulseal can
+// use or where `passphrase` doesn't open it, saying what was found instead. An empty passphrase is none. Thread-safe;
+// never prompts.
 PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem);
 PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_view passphrase);
 

@@ -56,8 +56,9 @@ struct MessageMetadata {
   PULSEAL_EXPORT std::string Serialize() const;
 };
 
-// INVALID_ARGUMENT (kMalformed) where `metadata` doesn't parse, lacks a required field, or is over kMaxMetadataSize; names
-// the field, and its offset where there is one. The limits of fields 13 to 15 are ParseEncryptionContext's to check.
+// INVALID_ARGUMENT (kMalformed) where `metadata` doesn't parse, lacks a required field, or is over kMaxMetadataSize;
+// names the field, and its offset where there is one. The limits of fields 13 to 15 are ParseEncryptionContext's to
+// check.
 PULSEAL_EXPORT absl::StatusOr<MessageMetadata> ParseMessageMetadata(std::string_view metadata);
 
 }  // namespace pulseal::framing
