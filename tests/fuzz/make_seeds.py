@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds of the metadata, consumer and entry fuzz targets to corpus/. Run it after changing it; the files are checked in."""
+"""Writes the seeds of the metadata, consumer, entry and topic file fuzz targets to corpus/. Run it after changing it; the
+files are checked in."""
 import pathlib
 
 
@@ -83,11 +84,28 @@ CONSUMER = {
     "empty-plaintext-size": message(0x01, OPENS, SEALED[:16]),
 }
 
+
+def topic(*entries):
+    out = b"pulseal-topic 1\n"
+    for one in entries:
+        head = b"\xf5PTR" + len(one).to_bytes(4, "big")
+        out += head + crc32c(head + len(out).to_bytes(8, "big")).to_bytes(4, "big") + one
+    return out
+
+
+TOPIC = topic(entry(REQUIRED, b"one"), entry(REQUIRED, b""), entry(ONE, b"ciphertext and tag"))
 corpus = pathlib.Path(__file__).parent / "corpus"
 for target, seeds in {
     "metadata_scanner": METADATA,
     "encryption_context": METADATA,
     "consumer": CONSUMER,
+    "topic_file": {
+        "no-records": topic(),
+        "three-records": TOPIC,
+        "torn": TOPIC[:-5],
+        "damaged": TOPIC.replace(b"PTR", b"PTX", 1),
+        "topic-in-a-message": topic(entry(REQUIRED, TOPIC)),
+    },
     "entry": {name: entry(metadata, b"payload") for name, metadata in METADATA.items()},
 }.items():
     (corpus / target).mkdir(parents=True, exist_ok=True)

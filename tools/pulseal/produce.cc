@@ -44,7 +44,7 @@ class Producer {
  public:
   Producer(MessageEncryptor& encryptor, TopicWriter& topic) : encryptor_(encryptor), topic_(topic) {
     std::random_device random;
-    metadata_.producer_name = absl::StrFormat("pulseal-%d-%08x", getpid(), random());
+    metadata_.producer_name = absl::StrFormat("pulseal-%08x%08x", random(), random());
   }
 
   absl::Status Send(std::string_view message) {
