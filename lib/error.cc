@@ -12,19 +12,26 @@ namespace pulseal {
 namespace {
 
 constexpr char kReasonPayload[] = "pulseal/reason";
+constexpr char kOperationsPayload[] = "pulseal/operations";
 constexpr size_t kMostShown = 120;
 
-void SetReason(absl::Status& status, Reason reason) {
-  status.SetPayload(kReasonPayload, absl::Cord(absl::StrCat(static_cast<int>(reason))));
+void SetNumber(absl::Status& status, const char* payload, int number) {
+  status.SetPayload(payload, absl::Cord(absl::StrCat(number)));
+}
+
+void SetReason(absl::Status& status, Reason reason) { SetNumber(status, kReasonPayload, static_cast<int>(reason)); }
+
+std::optional<int> NumberIn(const absl::Status& status, const char* payload) {
+  const auto found = status.GetPayload(payload);
+  int number = 0;
+  if (!found.has_value() || !absl::SimpleAtoi(std::string(*found), &number)) return std::nullopt;
+  return number;
 }
 
 }  // namespace
 
 Reason ReasonOf(const absl::Status& status) {
-  const auto payload = status.GetPayload(kReasonPayload);
-  int value = 0;
-  if (!payload.has_value() || !absl::SimpleAtoi(std::string(*payload), &value)) return Reason::kNone;
-  return static_cast<Reason>(value);
+  return static_cast<Reason>(NumberIn(status, kReasonPayload).value_or(static_cast<int>(Reason::kNone)));
 }
 
 const char* ReasonName(Reason reason) {
@@ -60,6 +67,13 @@ absl::Status Prefixed(std::string_view prefix, const absl::Status& status) {
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { prefixed.SetPayload(url, payload); });
   return prefixed;
 }
+
+absl::Status WithOperations(absl::Status status, int operations) {
+  SetNumber(status, kOperationsPayload, operations);
+  return status;
+}
+
+std::optional<int> OperationsIn(const absl::Status& status) { return NumberIn(status, kOperationsPayload); }
 
 std::string Quoted(std::string_view text) {
   constexpr char kHex[] = "0123456789abcdef";

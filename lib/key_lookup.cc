@@ -28,8 +28,9 @@ bool IsDataKeySize(size_t size, bool require_256_bits) {
   return size == 32 || (!require_256_bits && (size == 16 || size == 24));
 }
 
-// What a failed unwrap cost: the status doesn't say, so that no wrapper can tell padding from curve point by it.
+// What a failed unwrap cost. An embedder's wrapper doesn't say: its failures count as one operation where it tried.
 int OperationsOf(const absl::Status& failure, int allowed) {
+  if (const std::optional<int> told = OperationsIn(failure); told.has_value()) return *told;
   if (failure.code() == absl::StatusCode::kResourceExhausted) return allowed;
   return failure.code() == absl::StatusCode::kUnauthenticated ? 1 : 0;
 }

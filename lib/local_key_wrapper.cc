@@ -108,7 +108,7 @@ class LocalWrapper final : public KeyWrapper {
       if (data_key.ok()) return Unwrapped{*std::move(data_key), operations};
       failures.Add(data_key.status());
     }
-    return failures.Worst();
+    return WithOperations(failures.Worst(), operations);
   }
 
   // Of several candidates' failures the one that says most: a candidate that may open it later, then one that was

@@ -4,6 +4,7 @@
 #ifndef PULSEAL_LIB_STATUS_H_
 #define PULSEAL_LIB_STATUS_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,11 @@ absl::Status WithReason(absl::Status status, Reason reason);
 
 // `status` with "prefix: " before its words; code and Reason stay.
 PULSEAL_EXPORT absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
+
+// The same status, remembering how many private-key operations the failure took; and that number, where one is
+// remembered. It stays inside the process: what a sender could learn from it, it knows from the candidates' number.
+absl::Status WithOperations(absl::Status status, int operations);
+std::optional<int> OperationsIn(const absl::Status& status);
 
 // `text`, which somebody else chose, in quotes and safe to show on a terminal or in a log: control characters, bytes
 // over 126, quotes and backslashes as \xNN; cut after 120 bytes with "...".

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "lib/status.h"
 #include "pulseal/error.h"
 #include "pulseal/key_wrapper.h"
 #include "tests/support/test_keys.h"
@@ -228,19 +229,30 @@ TEST_F(LocalKeyWrapperTest, OperationsAreLimited) {
   EXPECT_TRUE(Unwrap(*wrapper_, wrapped, 2).ok());
 }
 
+TEST_F(LocalKeyWrapperTest, AFailureRemembersItsOperations) {
+  const WrappedKey wrapped = WrappedFor("rsa-2048.public.pem");
+  Hold({"rsa-2048-other.private.pem", "rsa-2048-other.private.pem", "rsa-3072.private.pem"});
+  EXPECT_EQ(OperationsIn(Unwrap(*wrapper_, wrapped).status()), 2);  // the third key is longer than the wrapped key
+  EXPECT_EQ(OperationsIn(Unwrap(*wrapper_, {"orders", "short", {}}).status()), 0);
+}
+
 TEST_F(LocalKeyWrapperTest, EveryFailureToOpenIsTheSame) {
   const WrappedKey rsa = WrappedFor("rsa-2048.public.pem");
   const WrappedKey ec = WrappedFor("p-256.public.pem");
   Hold({"rsa-2048-other.private.pem"});
-  const absl::Status status = Unwrap(*wrapper_, rsa).status();
-  ExpectError(status, absl::StatusCode::kUnauthenticated, Reason::kUnwrapFailed, "doesn't open the wrapped key");
-  EXPECT_EQ(Unwrap(*wrapper_, {"orders", "short", {}}).status(), status);
-  EXPECT_EQ(Unwrap(*wrapper_, {"orders", std::string(256, '\xff'), {}}).status(), status);
-  EXPECT_EQ(Unwrap(*wrapper_, {"orders", "", {}}).status(), status);
+  const auto same = [this](const WrappedKey& wrapped) {
+    return Unwrap(*wrapper_, wrapped).status().ToString(absl::StatusToStringMode::kWithNoExtraData);
+  };
+  const absl::Status first = Unwrap(*wrapper_, rsa).status();
+  const std::string status = same(rsa);
+  ExpectError(first, absl::StatusCode::kUnauthenticated, Reason::kUnwrapFailed, "doesn't open the wrapped key");
+  EXPECT_EQ(same({"orders", "short", {}}), status);
+  EXPECT_EQ(same({"orders", std::string(256, '\xff'), {}}), status);
+  EXPECT_EQ(same({"orders", "", {}}), status);
   Hold({"p-256-explicit.private.pem"});
-  EXPECT_EQ(Unwrap(*wrapper_, ec).status(), status);
-  EXPECT_EQ(Unwrap(*wrapper_, rsa).status(), status);
-  EXPECT_EQ(Unwrap(*wrapper_, {"orders", "\x04" + std::string(116, 'x'), {}}).status(), status);
+  EXPECT_EQ(same(ec), status);
+  EXPECT_EQ(same(rsa), status);
+  EXPECT_EQ(same({"orders", "\x04" + std::string(116, 'x'), {}}), status);
 }
 
 TEST_F(LocalKeyWrapperTest, TheMostUsefulFailureIsTold) {

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a message under a data key in use may not cost: an allocation, or a look at the clock.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "pulseal/message_encryptor.h"
+#include "tests/fault/allocation_counter.h"
+#include "tests/support/fake_key_wrapper.h"
+
+namespace pulseal {
+namespace {
+
+using testing::Allocations;
+using testing::FakeKeyWrapper;
+
+class EncryptWarmPath : public ::testing::Test {
+ protected:
+  EncryptWarmPath() {
+    options_.key_names = {"orders", "audit"};
+    options_.key_wrapper = std::make_shared<FakeKeyWrapper>();
+    options_.background.mode = Background::Mode::kMaintain;
+    options_.background.clock = [this] {
+      ++clock_reads_;
+      return std::chrono::nanoseconds(0);
+    };
+    encryptor_ = *MessageEncryptor::Create(options_);
+  }
+
+  // Fewer messages than a block of the budget, so that none is drawn in between.
+  template <typename Call>
+  void ExpectNoCostWhenWarm(Call call) {
+    for (int i = 0; i < 20; ++i) call();
+    const size_t allocations = Allocations();
+    const int clock_reads = clock_reads_;
+    for (int i = 0; i < 100; ++i) call();
+    EXPECT_EQ(Allocations() - allocations, 0u);
+    EXPECT_EQ(clock_reads_ - clock_reads, 0);
+  }
+
+  std::atomic<int> clock_reads_{0};
+  EncryptorOptions options_;
+  std::unique_ptr<MessageEncryptor> encryptor_;
+  char out_[64], fields_[1024];
+};
+
+TEST_F(EncryptWarmPath, AMessageInBuffersOfTheCallersCostsNothing) {
+  ExpectNoCostWhenWarm([&] {
+    const auto sealed = encryptor_->Encrypt("hello", absl::MakeSpan(out_), absl::MakeSpan(fields_));
+    ASSERT_TRUE(sealed.ok()) << sealed.status();
+  });
+}
+
+TEST_F(EncryptWarmPath, AMessageInStringsThatAreLargeEnoughCostsNothing) {
+  std::string out, fields;
+  ExpectNoCostWhenWarm([&] { ASSERT_TRUE(encryptor_->Encrypt("hello", &out, &fields).ok()); });
+}
+
+}  // namespace
+}  // namespace pulseal
