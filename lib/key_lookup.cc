@@ -56,7 +56,6 @@ class Flight : public std::enable_shared_from_this<Flight> {
  public:
   Flight(const std::shared_ptr<KeyLookup>& lookup, std::string joined)
       : lookup_(lookup),
-        wrapper_(lookup->wrapper_),
         limits_(lookup->limits_),
         epoch_(lookup->cache_->epoch()),
         joined_(std::move(joined)),
@@ -126,7 +125,9 @@ class Flight : public std::enable_shared_from_this<Flight> {
 
   // False where it has ended already: what it was to find is known by now, or nobody may ask for more.
   bool Begin() {
-    generation_ = GenerationOf(*wrapper_);
+    const std::shared_ptr<KeyWrapper> wrapper = Wrapper();
+    if (wrapper == nullptr) return false;
+    generation_ = GenerationOf(*wrapper);
     const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
     if (lookup == nullptr) return false;
     if (DataKeyCache::Known known = lookup->cache_->Find(identities_); known.key != nullptr) {
@@ -184,13 +185,21 @@ class Flight : public std::enable_shared_from_this<Flight> {
     return std::nullopt;
   }
 
+  // Never kept: a wrapper keeps the flight, by the answers that it still owes.
+  std::shared_ptr<KeyWrapper> Wrapper() const {
+    const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
+    return lookup == nullptr ? nullptr : lookup->wrapper_;
+  }
+
   void Ask(Question question) {
+    const std::shared_ptr<KeyWrapper> wrapper = Wrapper();
+    if (wrapper == nullptr) return;
     const size_t attempt = question.attempt;
     try {
-      wrapper_->Unwrap(std::move(question.wrapped), question.max_operations,
-                       [self = shared_from_this(), attempt](absl::StatusOr<Unwrapped> answer) {
-                         self->OnAnswer(attempt, std::move(answer));
-                       });
+      wrapper->Unwrap(std::move(question.wrapped), question.max_operations,
+                      [self = shared_from_this(), attempt](absl::StatusOr<Unwrapped> answer) {
+                        self->OnAnswer(attempt, std::move(answer));
+                      });
     } catch (...) {
       OnAnswer(attempt, absl::UnavailableError("the key wrapper threw an exception"));
     }
@@ -305,7 +314,6 @@ class Flight : public std::enable_shared_from_this<Flight> {
   }
 
   const std::weak_ptr<KeyLookup> lookup_;
-  const std::shared_ptr<KeyWrapper> wrapper_;
   const KeyLookup::Limits limits_;
   const uint64_t epoch_;
   const std::string joined_;

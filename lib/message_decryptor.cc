@@ -35,7 +35,7 @@ using ResolveDone = std::function<void(absl::StatusOr<ResolvedKey>)>;
 
 constexpr size_t kMostPayload = (size_t{1} << 31) - 1;
 constexpr std::chrono::seconds kTick{1};
-constexpr std::chrono::hours kLongestTtl{24 * 365 * 100};  // more would overflow the clock
+constexpr std::chrono::hours kLongest{24 * 365 * 100};  // more would overflow the clock
 
 // Made once, so that a message that fails costs no words.
 struct SharedFailures {
@@ -135,13 +135,14 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
         wrapper_(WrapperOf(options)),
         cache_(std::make_shared<DataKeyCache>(
             DataKeyCache::Limits{options.cache_max_keys, options.cache_max_failures,
-                                 std::min<std::chrono::nanoseconds>(options.cache_ttl, kLongestTtl),
-                                 std::min<std::chrono::nanoseconds>(options.failure_ttl, kLongestTtl)},
+                                 std::min<std::chrono::seconds>(options.cache_ttl, kLongest),
+                                 std::min<std::chrono::seconds>(options.failure_ttl, kLongest)},
             lanes_.count())) {}
 
   // Apart from the constructor, since it hands out weak references.
   void Connect(const DecryptorOptions& options) {
-    const KeyLookup::Limits limits{options.max_private_key_operations, options.unwraps_per_second, options.key_timeout,
+    const KeyLookup::Limits limits{options.max_private_key_operations, options.unwraps_per_second,
+                                   std::min<std::chrono::milliseconds>(options.key_timeout, kLongest),
                                    options.require_256_bit_data_keys};
     lookup_ = std::make_shared<KeyLookup>(limits, wrapper_, cache_, worker_, events_, [weak = weak_from_this()] {
       if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->EnsureTicking();

@@ -72,6 +72,7 @@ TEST(CreateDecryptor, TakesTimesThatWouldOverflowAClock) {
   DecryptorOptions options;
   options.cache_ttl = seconds::max();
   options.failure_ttl = seconds::max();
+  options.key_timeout = std::chrono::milliseconds::max();
   options.key_wrapper = std::make_shared<FakeKeyWrapper>();
   const auto decryptor = MessageDecryptor::Create(options);
   const MadeMessage message = Seal("hello", {"orders"});
@@ -234,7 +235,8 @@ TEST_P(DecryptMessage, AForgedNonceDoesNotOpen) {
 
 TEST_P(DecryptMessage, UsesTheFirstWrappedKeyThatOpensAndNoOther) {
   wrapper_->SetStatus("alice", absl::NotFoundError("no such key"));
-  const Decision decision = Decrypt(Seal("hello", {"alice", "bob", "carol"}));
+  const MadeMessage message = Seal("hello", {"alice", "bob", "carol"});
+  const Decision decision = Decrypt(message);
   EXPECT_EQ(decision.payload, "hello");
   EXPECT_EQ(decision.key_name, "bob");
   EXPECT_EQ(wrapper_->unwrapped_names(), (std::vector<std::string>{"alice", "bob"}));
@@ -285,7 +287,8 @@ TEST_P(DecryptMessage, SixtyFourWrappedKeysOpenAndSixtyFiveAreMalformed) {
     names.push_back(absl::StrCat("recipient", i));
     if (i < 63) wrapper_->SetStatus(names.back(), absl::NotFoundError("no such key"));
   }
-  const Decision decision = Decrypt(Seal("hello", names));
+  const MadeMessage message = Seal("hello", names);
+  const Decision decision = Decrypt(message);
   EXPECT_EQ(decision.payload, "hello") << decision.status;
   EXPECT_EQ(decision.key_name, "recipient63");
   names.push_back("one more");
