@@ -69,9 +69,8 @@ void DecryptLane::RecentKeys::Keep(std::shared_ptr<CachedKey> key, size_t positi
 }
 
 void DecryptLane::RecentKeys::DropRetired(uint64_t retirements) {
-  const auto kept = std::stable_partition(recent_.begin(), recent_.end(), [](const Recent& recent) {
-    return recent.key != nullptr && recent.key->cached();
-  });
+  const auto kept = std::remove_if(recent_.begin(), recent_.end(),
+                                   [](const Recent& recent) { return recent.key == nullptr || !recent.key->cached(); });
   std::fill(kept, recent_.end(), Recent());
   retirements_seen_.store(retirements, std::memory_order_relaxed);
 }
