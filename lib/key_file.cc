@@ -195,6 +195,7 @@ absl::StatusOr<std::vector<std::string>> ListKeyFiles(const std::string& folder,
   std::sort(found.rbegin(), found.rend());
   found.resize(std::min(found.size(), most));
   std::vector<std::string> names;
+  names.reserve(found.size());
   for (auto& [seconds, nanoseconds, name] : found) names.push_back(std::move(name));
   return names;
 }

@@ -66,7 +66,7 @@ void KeyFileVersions::WatchIfThere(const std::string& path) {
   MutexLock lock(mutex_);
   if (watched_.count(path) != 0) return;
   Watched watched = Look(path);
-  if (watched.version.exists) watched_.emplace(path, std::move(watched));
+  if (watched.version.exists) watched_.emplace(path, watched);
 }
 
 uint64_t KeyFileVersions::Generation() {
@@ -78,7 +78,7 @@ uint64_t KeyFileVersions::Generation() {
     const bool differs = it->second.may_change_unseen || !(now.version == it->second.version);
     const bool gone = differs && !now.version.exists;
     changed |= differs;
-    it->second = std::move(now);
+    it->second = now;
     it = gone ? watched_.erase(it) : std::next(it);
   }
   if (changed) ++generation_;

@@ -230,8 +230,12 @@ absl::Status EncryptorState::Refresh(EncryptLane& lane) {
   }
   if (lane.slot.key() == present.key) return absl::OkStatus();
   absl::StatusOr<DataKeySlot> slot = DataKeySlot::Open(std::move(present.key));
-  lane.slot = slot.ok() ? *std::move(slot) : DataKeySlot();
-  return slot.status();
+  if (!slot.ok()) {
+    lane.slot = DataKeySlot();
+    return slot.status();
+  }
+  lane.slot = *std::move(slot);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Sealed> EncryptorState::Refuse(EncryptLane& lane, const absl::Status& why, std::string_view payload) {
