@@ -2,27 +2,32 @@
 //
 // The part of Pulsar's MessageMetadata that decryption needs, as bytes. Protocol Buffers' encoding (proto2):
 //
-//   metadata        = *field                            ; any order; a scalar that comes twice: the last one counts
-//   field           = producer-name / sequence-id / publish-time / compression / uncompressed-size / batch-size /
-//                     encryption-keys / algorithm / nonce / chunk-uuid / num-chunks / chunk-id / other
-//   producer-name   = %x0A string                       ;  1, required
-//   sequence-id     = %x10 varint                       ;  2, required, uint64
-//   publish-time    = %x18 varint                       ;  3, required, uint64, milliseconds since 1970
-//   compression     = %x40 varint                       ;  8, NONE 0, LZ4 1, ZLIB 2, ZSTD 3, SNAPPY 4
-//   uncompressed-size = %x48 varint                     ;  9, uint32
-//   batch-size      = %x58 varint                       ; 11, int32: num_messages_in_batch
-//   encryption-keys = %x6A length name value *pair      ; 13, one for each key name; one or more: the message is
-//   encrypted name            = %x0A string                       ;     the key name value           = %x12 string ;
-//   the data key, wrapped for it pair            = %x1A length %x0A string %x12 string ;   the key's metadata, in clear
-//   and unauthenticated algorithm       = %x72 string                       ; 14, no client sets or reads it nonce =
-//   %x7A string                       ; 15, encryption_param: 12 bytes chunk-uuid      = %xD2.01 string ; 26 num-chunks
-//   = %xD8.01 varint                    ; 27, int32 chunk-id        = %xE8.01 varint                    ; 29, int32
-//   other           = tag (varint / string / fixed32 / fixed64 / group)   ; skipped, and kept by ReplaceWrappedKeys
-//   string          = length *OCTET
-//   length          = varint                            ; of what follows, in bytes
-//   varint          = *9(%x80-FF) %x00-7F               ; groups of seven bits, least significant first; a negative
-//   int32
-//                                                       ; is extended to 64 bits
+// clang-format off
+//   metadata          = *field                      ; any order; of a scalar that comes twice the last one counts
+//   field             = producer-name / sequence-id / publish-time / compression / uncompressed-size / batch-size
+//                       / encryption-keys / algorithm / nonce / chunk-uuid / num-chunks / chunk-id / other
+//   producer-name     = %x0A string                 ;  1, required
+//   sequence-id       = %x10 varint                 ;  2, required, uint64
+//   publish-time      = %x18 varint                 ;  3, required, uint64, milliseconds since 1970
+//   compression       = %x40 varint                 ;  8, NONE 0, LZ4 1, ZLIB 2, ZSTD 3, SNAPPY 4
+//   uncompressed-size = %x48 varint                 ;  9, uint32
+//   batch-size        = %x58 varint                 ; 11, int32: num_messages_in_batch
+//   encryption-keys   = %x6A length key             ; 13, one for each key name; any: the message is encrypted
+//   key               = name wrapped *pair
+//   name              = %x0A string                 ;     the key name
+//   wrapped           = %x12 string                 ;     the data key, wrapped
+//   pair              = %x1A length %x0A string %x12 string  ; the key's metadata, in clear and unauthenticated
+//   algorithm         = %x72 string                 ; 14, no client sets or reads it
+//   nonce             = %x7A string                 ; 15, encryption_param: 12 bytes
+//   chunk-uuid        = %xD2.01 string              ; 26
+//   num-chunks        = %xD8.01 varint              ; 27, int32
+//   chunk-id          = %xE8.01 varint              ; 29, int32
+//   other             = tag (varint / string / fixed32 / fixed64 / group)  ; skipped, kept by ReplaceWrappedKeys
+//   string            = length *OCTET
+//   length            = varint                      ; of what follows, in bytes
+//   varint            = *9(%x80-FF) %x00-7F         ; groups of seven bits, the least significant first; a negative
+//                                                   ; int32 is extended to 64 bits
+// clang-format on
 #include "pulseal/encryption_metadata.h"
 
 #include "absl/strings/str_cat.h"

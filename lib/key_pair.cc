@@ -23,7 +23,7 @@ absl::StatusOr<KeyPair> Generate(KeyType type, std::string_view passphrase) {
   return crypto::GeneratePair(type, passphrase);
 }
 
-// facts tested in docs/interop.md: which official client reads which block.
+// docs/wire-format.md: which official client reads which block.
 void FillReaders(KeyDescription* description) {
   const std::string& label = description->pem_label;
   if (description->is_passphrase_encrypted) return;

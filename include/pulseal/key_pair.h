@@ -38,7 +38,7 @@ struct KeyDescription {
   // SHA-256 of the public key as DER SPKI with a named curve, as "SHA256:" and 64 hex digits: equal for both halves of
   // a pair and for every PEM form of the same key.
   std::string fingerprint;
-  // Which official clients can read this file, by facts tested in docs/interop.md.
+  // Which official clients can read this file: the table "Which client reads which key" of docs/wire-format.md.
   bool java_reads = false, cpp_reads = false, go_reads = false;
 };
 
