@@ -212,10 +212,9 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     }
     lookup_->Start(scanned.wrapped_keys(),
                    [worker = worker_, done = std::move(done), ticket](Resolved resolved) mutable {
-                     ticket.reset();
                      ResolvedKey key;
                      key.state_ = std::move(resolved);
-                     AnswerLater(*worker, std::move(done), std::move(key));
+                     AnswerLater(*worker, std::move(done), std::move(key), std::move(ticket));
                    });
   }
 
@@ -407,8 +406,14 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
                                  [waiting = waiting_](void*) { waiting->fetch_sub(1, std::memory_order_relaxed); });
   }
 
-  static void AnswerLater(BackgroundWorker& worker, ResolveDone done, absl::StatusOr<ResolvedKey> answer) {
-    worker.After(std::chrono::nanoseconds(0), [done = std::move(done), answer = std::move(answer)] { done(answer); });
+  // `ticket` is given back before `done` is called, which may want it for the next Resolve.
+  static void AnswerLater(BackgroundWorker& worker, ResolveDone done, absl::StatusOr<ResolvedKey> answer,
+                          std::shared_ptr<void> ticket = nullptr) {
+    worker.After(std::chrono::nanoseconds(0),
+                 [done = std::move(done), answer = std::move(answer), ticket = std::move(ticket)]() mutable {
+                   ticket.reset();
+                   done(std::move(answer));
+                 });
   }
 
   // Once a second while there is anything that can expire.

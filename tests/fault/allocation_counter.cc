@@ -3,12 +3,14 @@
 
 #include <openssl/crypto.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
 
 thread_local size_t allocations = 0;
+std::atomic<long> live_in_openssl{0};
 
 void* Counted(void* memory) {
   ++allocations;
@@ -23,11 +25,18 @@ void* Allocate(size_t size, size_t alignment) {
 
 // OpenSSL takes them only before its first allocation.
 [[maybe_unused]] const bool hooked = [] {
-  const auto allocate = [](size_t size, const char*, int) { return Counted(std::malloc(size)); };
+  const auto allocate = [](size_t size, const char*, int) {
+    ++live_in_openssl;
+    return Counted(std::malloc(size));
+  };
   const auto reallocate = [](void* memory, size_t size, const char*, int) {
+    if (memory == nullptr) ++live_in_openssl;
     return Counted(std::realloc(memory, size));
   };
-  const auto release = [](void* memory, const char*, int) { std::free(memory); };
+  const auto release = [](void* memory, const char*, int) {
+    if (memory != nullptr) --live_in_openssl;
+    std::free(memory);
+  };
   if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1) std::abort();
   return true;
 }();
@@ -54,5 +63,7 @@ void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::f
 namespace pulseal::testing {
 
 size_t Allocations() { return allocations; }
+
+long LiveOpenSslAllocations() { return live_in_openssl; }
 
 }  // namespace pulseal::testing

@@ -9,6 +9,9 @@ namespace pulseal::testing {
 // How often this thread has allocated so far, by operator new and by OpenSSL.
 size_t Allocations();
 
+// How many of OpenSSL's allocations are not freed yet, of all threads.
+long LiveOpenSslAllocations();  // NOLINT(google-runtime-int)
+
 }  // namespace pulseal::testing
 
 #endif  // PULSEAL_TESTS_FAULT_ALLOCATION_COUNTER_H_

@@ -2,6 +2,7 @@
 //
 // What a message of a cached key may not cost: an allocation, or a look at the clock.
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <memory>
@@ -124,6 +125,36 @@ TEST_F(DecryptWarmPath, AForgedPayloadCostsNothing) {
               ASSERT_EQ(decision.reason, Reason::kAuthenticationFailed);
             }),
             kNothing);
+}
+
+// A keyed context lives in OpenSSL's memory: none may be left of a key that the cache has let go.
+TEST_F(DecryptWarmPath, ForgetLeavesNoKeyedContextInAnyLane) {
+  const MadeMessage message = Seal("hello", {"orders"});
+  const std::string metadata = message.metadata();
+  const auto before = testing::LiveOpenSslAllocations();
+  ASSERT_EQ(decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_)).action, Action::kDeliver);
+  ASSERT_GT(testing::LiveOpenSslAllocations(), before);
+  decryptor_->Forget();
+  EXPECT_EQ(testing::LiveOpenSslAllocations(), before);
+}
+
+TEST_F(DecryptWarmPath, ALaneInUseLetsGoOfAnEvictedKeyWithItsNextMessage) {
+  options_.cache_max_keys = 1;
+  decryptor_ = *MessageDecryptor::Create(options_);
+  const auto decrypt = [this](const char* name) {
+    const MadeMessage message = Seal("hello", {name});
+    ASSERT_EQ(decryptor_->Decrypt(message.metadata(), message.payload, absl::MakeSpan(out_)).action, Action::kDeliver);
+  };
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<size_t>(sched_getcpu()), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0) << "one processor, and so one lane";
+  decrypt("first");
+  const auto with_one_key = testing::LiveOpenSslAllocations();
+  decrypt("second");
+  EXPECT_GT(testing::LiveOpenSslAllocations(), with_one_key);
+  decrypt("second");
+  EXPECT_EQ(testing::LiveOpenSslAllocations(), with_one_key);
 }
 
 TEST_F(DecryptWarmPath, PlaintextCostsNothing) {

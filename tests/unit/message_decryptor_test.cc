@@ -935,12 +935,23 @@ TEST_P(ResolveMessage, BeyondMaxPendingItIsRefusedUntilOneIsAnswered) {
   EXPECT_EQ(third->at(0).status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ReasonOf(third->at(0).status()), Reason::kLimitReached);
   wrapper_->Release();
+  Maintain();
   const Answers fourth = Resolve(message_);
   Maintain();
   ASSERT_EQ(fourth->size(), 1u);
   EXPECT_TRUE(fourth->at(0).ok());
   EXPECT_EQ(first->size(), 1u);
   EXPECT_EQ(second->size(), 1u);
+}
+
+TEST_P(ResolveMessage, ADoneFunctionMayResolveAgainWithinMaxPending) {
+  options_.max_pending = 1;
+  bool second_is_ok = false;
+  decryptor().Resolve(message_.metadata(), [&](absl::StatusOr<ResolvedKey>) {
+    decryptor().Resolve(message_.metadata(), [&](absl::StatusOr<ResolvedKey> key) { second_is_ok = key.ok(); });
+  });
+  Maintain();
+  EXPECT_TRUE(second_is_ok);
 }
 
 TEST_P(ResolveMessage, ALookupUnderWayWhenForgetIsCalledAnswersAndIsNotCached) {
