@@ -66,6 +66,11 @@ DataKeyRotation::Present DataKeyRotation::present() const {
   return {epoch_.load(std::memory_order_relaxed), present_, present_ == nullptr ? Refusal() : absl::OkStatus()};
 }
 
+bool DataKeyRotation::NextKeyFailed() const {
+  MutexLock lock(mutex_);
+  return !last_failure_.ok();
+}
+
 // ---- making a key
 
 absl::StatusOr<std::shared_ptr<RecipientWrapping>> DataKeyRotation::BeginKey(
@@ -132,9 +137,14 @@ absl::Status DataKeyRotation::FinishChange(const KeyNames& key_names, KeyOrFailu
     TakeOver(*std::move(made));
   }
   config_.on_takeover();
-  config_.events->Emit(CryptoEvent::Kind::kRotated, {}, absl::OkStatus());
   ArmAgeTimer();
   return absl::OkStatus();
+}
+
+// The turn ends first, so that whoever is told may ask for a change in turn.
+void DataKeyRotation::EndChange(const absl::Status& status) {
+  EndTurn();
+  if (status.ok()) config_.events->Emit(CryptoEvent::Kind::kRotated, {}, status);
 }
 
 absl::Status DataKeyRotation::Change(KeyNames key_names) {
@@ -163,7 +173,7 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
     result = made->TakeBy(std::chrono::steady_clock::time_point::max());
   }
   const absl::Status status = FinishChange(key_names, *std::move(result));
-  EndTurn();
+  EndChange(status);
   return status;
 }
 
@@ -176,7 +186,7 @@ void DataKeyRotation::ChangeAsync(KeyNames key_names, std::function<void(absl::S
 void DataKeyRotation::ChangeInTurn(const KeyNames& key_names, const std::function<void(absl::Status)>& done) {
   const auto finish = [self = shared_from_this(), key_names, done](KeyOrFailure made, const std::string&) {
     const absl::Status status = self->FinishChange(key_names, std::move(made));
-    self->EndTurn();
+    self->EndChange(status);
     self->config_.worker->Run([done, status] { done(status); });
   };
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(key_names), finish);

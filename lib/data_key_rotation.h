@@ -53,6 +53,9 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   };
   Present present() const;
 
+  // Whether a next key was tried for in vain: since the present one was made, or the last one that there was.
+  bool NextKeyFailed() const;
+
   // Counts successful Change calls: what was pinned under another number is not good any more.
   uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
 
@@ -89,6 +92,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   void EndTurn();
   std::vector<std::string> NamesFor(const KeyNames& key_names) const;
   absl::Status FinishChange(const KeyNames& key_names, KeyOrFailure made);
+  void EndChange(const absl::Status& status);
   void ChangeInTurn(const KeyNames& key_names, const std::function<void(absl::Status)>& done);
 
   // The next key, made because of a limit.

@@ -20,10 +20,9 @@ struct KeyFile {
 
 // All of these: messages begin with the path, and
 //   NOT_FOUND           there is no such file
-//   FAILED_PRECONDITION it is no regular file, empty, longer than kMaxKeyFileSize, or a link that leads out of the
-//   folder UNAVAILABLE         the system refused or failed for now: permissions, descriptors, a file that changed
-//   meanwhile, or the
-//                       folder isn't there, so that nobody can say which keys are in it
+//   FAILED_PRECONDITION it is no regular file, empty, longer than kMaxKeyFileSize, or a link that leads out of the folder
+//   UNAVAILABLE         the system refused or failed for now: permissions, descriptors, a file that changed meanwhile, or
+//                       the folder isn't there, so that nobody can say which keys are in it
 
 // The file at `path`, which the program's owner chose: symbolic links are followed wherever they lead.
 absl::StatusOr<KeyFile> ReadKeyFile(const std::string& path);

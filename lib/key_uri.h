@@ -3,9 +3,9 @@
 // The URIs that name keys, as Pulsar's Java client takes them:
 //
 //   uri      = data-uri / file-uri / path
-//   data-uri = "data:application/x-pem-file" *( ";" parameter ) [ ";base64" ] "," data      ; RFC 2397
-//   file-uri = "file:" [ "//" [ "localhost" ] ] path                                        ; RFC 8089, relative paths
-//   too path     = anything else without "://"
+//   data-uri = "data:application/x-pem-file" *( ";" parameter ) [ ";base64" ] "," data  ; RFC 2397
+//   file-uri = "file:" [ "//" [ "localhost" ] ] path      ; RFC 8089, relative paths too
+//   path     = anything else without "://"
 //
 // Data without ;base64 and paths in a file-uri are percent-encoded; a plain path is taken as it is.
 #ifndef PULSEAL_LIB_KEY_URI_H_

@@ -27,8 +27,9 @@
 namespace pulseal {
 namespace {
 
-constexpr int kMostChunks = 1000000;
+constexpr uint64_t kMostChunks = 1000000;
 constexpr std::chrono::milliseconds kSweepAgain{10};
+constexpr std::chrono::hours kLongestTimeout{24 * 365};  // more would overflow a deadline
 
 absl::Status Misuse(absl::StatusCode code, std::string_view message) {
   return MakeStatus(code, Reason::kMisuse, message);
@@ -158,6 +159,7 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
 
   ProducerCryptoFailureAction failure_action_ = ProducerCryptoFailureAction::kFail;
   size_t longest_payload_ = 0;
+  int most_chunks_ = 0;
   std::unique_ptr<ForkSentinel> sentinel_;
   std::shared_ptr<BackgroundWorker> worker_;
   std::shared_ptr<EventSink> events_;
@@ -239,8 +241,8 @@ absl::Status EncryptorState::Refresh(EncryptLane& lane) {
 }
 
 absl::StatusOr<Sealed> EncryptorState::Refuse(EncryptLane& lane, const absl::Status& why, std::string_view payload) {
-  const bool no_next_key = absl::IsUnavailable(why);
-  if (!no_next_key || failure_action_ == ProducerCryptoFailureAction::kFail) {
+  const bool no_next_key = absl::IsUnavailable(why) && rotation_->NextKeyFailed();
+  if (!no_next_key || failure_action_ != ProducerCryptoFailureAction::kSend) {
     lane.refused.Add(1);
     return why;
   }
@@ -264,9 +266,10 @@ void EncryptorState::DropRetiredSlots() {
 // ---- chunks
 
 absl::StatusOr<std::shared_ptr<PinnedState>> EncryptorState::Pin(int chunks) {
-  if (chunks < 1 || chunks > kMostChunks) {
+  if (chunks < 1 || chunks > most_chunks_) {
     return Misuse(absl::StatusCode::kInvalidArgument,
-                  absl::StrCat("chunks is ", chunks, " and must be 1 to ", kMostChunks));
+                  absl::StrCat("chunks is ", chunks, " and must be 1 to ", most_chunks_,
+                               " (1,000,000, or rotation.hard_messages where that is less)"));
   }
   for (;;) {
     const uint64_t change = rotation_->changes();
@@ -300,7 +303,10 @@ absl::Status EncryptorState::CheckPin(const PinnedState& pin) const {
 }
 
 absl::StatusOr<Sealed> EncryptorState::Encrypt(PinnedState& pin, std::string_view payload, const SpanDestination& to) {
-  if (absl::Status status = CheckPin(pin); !status.ok()) return status;
+  if (absl::Status status = CheckPin(pin); !status.ok()) {
+    if (ReasonOf(status) != Reason::kMisuse) lanes_.Take()->refused.Add(1);
+    return status;
+  }
   if (absl::Status status = CheckPayload(payload); !status.ok()) return status;
   if (absl::Status status = to.Check(payload); !status.ok()) return status;
   const size_t fields_size = pin.key->fields().size();
@@ -352,12 +358,13 @@ absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(Encryptor
   state->failure_action_ = options.failure_action;
   state->longest_payload_ =
       static_cast<size_t>(std::min<uint64_t>(MessageEncryptor::kMaxPayloadSize, options.rotation.hard_bytes));
+  state->most_chunks_ = static_cast<int>(std::min(kMostChunks, options.rotation.hard_messages));
   state->sentinel_ = *std::move(sentinel);
   state->worker_ = BackgroundWorker::Create(options.background);
-  state->events_ = std::make_shared<EventSink>(options.on_event, options.background.clock);
+  state->events_ = std::make_shared<EventSink>(options.on_event, [worker = state->worker_] { return worker->Now(); });
   DataKeyRotation::Config config;
   config.wrapper = WrapperFor(options);
-  config.key_timeout = options.key_timeout;
+  config.key_timeout = std::min<std::chrono::milliseconds>(options.key_timeout, kLongestTimeout);
   config.data_key = {options.rotation, options.random_nonces, *std::move(aead)};
   config.worker = state->worker_;
   config.events = state->events_;

@@ -15,7 +15,7 @@ namespace pulseal {
 // Work that reads keys (delay zero) blocks for as long as the key reader does; work with a delay never blocks.
 using Executor = std::function<void(std::chrono::nanoseconds delay, std::function<void()> work)>;
 
-// Time since some fixed point: monotonic, and counting the time that the machine was suspended. Thread-safe.
+// Time since some fixed point: monotonic, and counting the time that the machine was suspended. Thread-safe; must not throw.
 using Clock = std::function<std::chrono::nanoseconds()>;
 
 struct Background {

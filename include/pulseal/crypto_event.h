@@ -16,7 +16,7 @@ struct CryptoEvent {
   enum class Kind {
     kRotated,         // a new data key is in use
     kRotationFailed,  // the present data key stays in use; status says why, key_name for whom; it is tried again
-    kHardLimit,       // a data key reached a hard limit with no next one ready: FAIL or SEND begins
+    kHardLimit,       // a data key reached a hard limit with no next one ready: Encrypt fails, or SEND may begin
     kSentInClear,     // kSend: messages leave unencrypted
     kKeyWarning,      // a key file that others can read, and the like
     kUnwrapFailed,    // consumer: a wrapped key could not be opened, for good (remembered for failure_ttl)
@@ -31,7 +31,7 @@ struct CryptoEvent {
 // Called from the thread on which it happened, sometimes inside a call of yours, with no lock held: it must not block,
 // and may call back into the object except to destroy it. At most one event a second of each kind but kRotated. An
 // exception thrown is caught and dropped. After the object's destructor has returned no call starts; one that had begun
-// on another thread may still be running.
+// on another thread may still be running, so what the function captures must keep itself alive.
 using EventCallback = std::function<void(const CryptoEvent&)>;
 
 }  // namespace pulseal

@@ -42,8 +42,8 @@ class PULSEAL_EXPORT CryptoKeyReader {
   virtual absl::StatusOr<EncryptionKeyInfo> GetPublicKey(const std::string& key_name) = 0;
 
   // Every private key that may fit `key_name`, best first: a key pair that was rolled has two. Errors as above; an
-  // empty list is NOT_FOUND. `metadata` came with the message. Security: `key_name` and `metadata` are the sender's;
-  // treat both as hostile.
+  // empty list is NOT_FOUND. `metadata` came with the message.
+  // Security: `key_name` and `metadata` are the sender's; treat both as hostile.
   virtual absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,
                                                                         const KeyMetadata& metadata) = 0;
 

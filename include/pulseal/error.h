@@ -24,7 +24,7 @@ namespace pulseal {
 
 // The cause of a failure. Values are stable; new ones are only appended, so treat an unknown one as kNone.
 enum class Reason {
-  kNone = 0,                   // no cause recorded: success, or a status that is not Pulseal's
+  kNone = 0,                   // no cause recorded: success, INTERNAL, or a status that is not Pulseal's
   kKeyNotFound = 1,            // no key of that name, or none of the wrapped keys is for a private key held here
   kKeyUnusable = 2,            // a key was found but can't serve: not PEM, wrong type, too weak, passphrase missing
   kKeyServiceUnavailable = 3,  // the reader or wrapper could not answer now, timed out, or a local budget ran out

@@ -27,8 +27,9 @@ namespace pulseal {
 // What a producer does when no data key can be had any more.
 enum class ProducerCryptoFailureAction {
   kFail,  // Encrypt fails: nothing leaves in clear
-  // Security: messages then leave unencrypted. Applies only where a hard limit was reached because no next data key
-  // could be made; never to Create, misuse, fork, a failing generator or the bounds of AES-GCM itself.
+  // Security: messages then leave unencrypted. Applies only where a hard limit was reached and the next data key was tried
+  // for in vain; while it is being made, Encrypt fails as under kFail. Never applies to Create, misuse, fork, a failing
+  // generator or the bounds of AES-GCM itself.
   kSend,
 };
 
@@ -75,7 +76,7 @@ struct EncryptorOptions {
   std::string openssl_properties;
 };
 
-// What Encrypt hands back. Both views point into the caller's buffers (kSend: `payload` may be the caller's own).
+// What Encrypt hands back. Both views point into the caller's buffers (kSend: `payload` is the caller's own).
 struct Sealed {
   std::string_view payload;  // always the bytes to send: ciphertext and tag, or under kSend the plaintext
   // Append these to your own serialised MessageMetadata, which must not hold fields 13 to 15 of its own: they are
@@ -109,7 +110,8 @@ struct EncryptorCounters {
 // must not overlap any other call. Not copyable, not movable.
 //
 // After a fork() the child's copy answers FAILED_PRECONDITION (kForked) for ever and touches nothing shared; destroying
-// it there is safe. Make new objects in the child.
+// it there is safe. Make new objects in the child, readers and wrappers included: a thread of the parent's may hold their
+// locks.
 class PULSEAL_EXPORT MessageEncryptor final {
  public:
   // Bytes by which Sealed::payload is longer than the plaintext.
@@ -127,28 +129,30 @@ class PULSEAL_EXPORT MessageEncryptor final {
   //   INTERNAL              OpenSSL or the random generator failed
   // The message names the key.
   static absl::StatusOr<std::unique_ptr<MessageEncryptor>> Create(EncryptorOptions options);
-  // The same in the background; `done` is called exactly once, never inside the call. In mode kMaintain there is no
-  // background yet, nor anybody to call Maintain: it then works on the calling thread, and `done` is called inside the
-  // call.
+  // The same in the background; `done` is called exactly once, never inside the call. Where there is no background to
+  // work in (mode kMaintain, since nobody can call Maintain yet, and options.background that break a rule) it works on
+  // the calling thread, and calls `done` inside the call.
   static void CreateAsync(EncryptorOptions options,
                           std::function<void(absl::StatusOr<std::unique_ptr<MessageEncryptor>>)> done);
 
   // Never waits. Afterwards no callback starts; answers that come late find nothing to do. Pending `done` functions of
-  // the asynchronous forms are dropped without a call.
+  // the asynchronous forms are dropped without a call. A callback that had begun on another thread may still be running:
+  // what callbacks capture must keep itself alive.
   ~MessageEncryptor();
   MessageEncryptor(const MessageEncryptor&) = delete;
   MessageEncryptor& operator=(const MessageEncryptor&) = delete;
 
   // Encrypts one message. Never blocks, never calls a reader, takes no lock and allocates nothing once warm.
   //   payload  may be empty
-  //   out      at least payload.size() + kPayloadOverhead bytes; may start at payload.data() (in place) or not overlap
-  //   it fields   at least fields_size() bytes, apart from out and payload
+  //   out      at least payload.size() + kPayloadOverhead bytes; may start at payload.data() (in place) or be apart
+  //   fields   at least fields_size() bytes, apart from out and payload
   // Errors; except for INTERNAL nothing was written, so a payload in place is as it was:
   //   OUT_OF_RANGE          fields is too small; the message names the size needed (kMisuse)
-  //   INVALID_ARGUMENT      out is too small, overlaps otherwise, or payload is longer than kMaxPayloadSize (kMisuse)
-  //   UNAVAILABLE           a hard limit was reached and no next key could be made; the message has the cause of the
-  //   last
-  //                         attempt (kLimitReached); under kSend the plaintext is handed back instead
+  //   INVALID_ARGUMENT      out is too small, overlaps otherwise, or payload is longer than kMaxPayloadSize or
+  //                         rotation.hard_bytes (kMisuse)
+  //   UNAVAILABLE           a hard limit was reached and the next data key isn't there; the message has the cause of the
+  //                         last attempt (kLimitReached). Under kSend, where an attempt has failed, the plaintext instead
+  //   RESOURCE_EXHAUSTED    the data key has no nonces left (kLimitReached): Rotate
   //   FAILED_PRECONDITION   the object was made before a fork (kForked)
   //   INTERNAL              the cipher or generator failed: out is wiped
   // Security: do not read `out` before the call returns.
@@ -162,7 +166,8 @@ class PULSEAL_EXPORT MessageEncryptor final {
   // but for kMisuse, both are emptied; under kSend out then holds the plaintext.
   absl::StatusOr<Sealed> Encrypt(std::string_view payload, std::string* out, std::string* fields);
 
-  // Sets aside a data key and the budget of `chunks` messages (1 to 1,000,000) of it, for the chunks of one message:
+  // Sets aside a data key and the budget of `chunks` messages of it (1 to 1,000,000, and no more than
+  // rotation.hard_messages), for the chunks of one message:
   // each is encrypted by itself, with a nonce of its own. A chunk's bytes count when it is encrypted. A pin is good
   // until SetKeyNames or Rotate returns, or a hard limit is reached; a rotation by a soft limit doesn't end it.
   // INVALID_ARGUMENT for the number; otherwise as Encrypt, kSend included: UNAVAILABLE under either failure action.
@@ -182,7 +187,7 @@ class PULSEAL_EXPORT MessageEncryptor final {
   absl::Status Rotate();
 
   // The same in the background; `done` is called exactly once unless the encryptor is destroyed first, and never inside
-  // the call.
+  // the call (but after a fork, where there is no background).
   void SetKeyNamesAsync(std::vector<std::string> key_names, std::function<void(absl::Status)> done);
   void RotateAsync(std::function<void(absl::Status)> done);
 

@@ -344,12 +344,16 @@ TEST_F(MessageEncryptorTest, AHardAgeHoldsEvenWhereTheExecutorLosesTimers) {
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
 }
 
-TEST_F(MessageEncryptorTest, SendLetsMessagesOutInClearOnlyAtAHardLimit) {
+TEST_F(MessageEncryptorTest, SendLetsMessagesOutInClearOnlyAtAHardLimitWhereNoNextKeyCanBeMade) {
   EncryptorOptions options = Options();
   options.failure_action = ProducerCryptoFailureAction::kSend;
   options.rotation.messages = options.rotation.hard_messages = 1;
   const auto encryptor = Make(std::move(options));
   Send(*encryptor);
+  EXPECT_EQ(Refused(*encryptor).code(), absl::StatusCode::kUnavailable);  // the next key is being made
+  EXPECT_EQ(encryptor->counters().messages_sent_in_clear, 0u);
+  wrapper_->SetStatus("audit", absl::UnavailableError("down"));
+  background_.RunDue();
   absl::StatusOr<Sealed> sealed = encryptor->Encrypt("clear", &out_, &fields_);
   ASSERT_TRUE(sealed.ok());
   EXPECT_FALSE(sealed->encrypted);
@@ -369,8 +373,22 @@ TEST_F(MessageEncryptorTest, SendLetsMessagesOutInClearOnlyAtAHardLimit) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(encryptor->Pin(1).status().code(), absl::StatusCode::kUnavailable);
 
-  background_.RunDue();
+  wrapper_->SetStatus("audit", absl::OkStatus());
+  background_.Advance(seconds(2));
   Send(*encryptor);
+  // One failure of the past doesn't count against the key that came after it.
+  EXPECT_EQ(Refused(*encryptor).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(MessageEncryptorTest, TheDefaultBackgroundAndClockWorkWithEvents) {
+  EncryptorOptions options = Options();
+  options.background = Background();
+  options.rotation.messages = options.rotation.hard_messages = 1;
+  const auto encryptor = Make(std::move(options));
+  wrapper_->SetStatus("audit", absl::UnavailableError("down"));
+  Send(*encryptor);
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+  EXPECT_EQ(CountEvents(CryptoEvent::Kind::kHardLimit), 1u);
 }
 
 TEST_F(MessageEncryptorTest, FailedAttemptsAreTriedAgainLaterAndLater) {
@@ -458,6 +476,32 @@ TEST_F(MessageEncryptorTest, RotateMakesANewDataKeyForTheSameNames) {
   const OpenedMessage later = Send(*encryptor);
   EXPECT_NE(later.data_key, first);
   EXPECT_THAT(later.key_names, ElementsAre("orders", "audit"));
+}
+
+TEST_F(MessageEncryptorTest, AnEventMayAskForAChangeInTurn) {
+  EncryptorOptions options = Options();
+  MessageEncryptor* object = nullptr;
+  absl::Status inner = absl::UnknownError("not called");
+  options.on_event = [&](const CryptoEvent&) {
+    if (object != nullptr) inner = std::exchange(object, nullptr)->Rotate();
+  };
+  const auto encryptor = Make(std::move(options));
+  object = encryptor.get();
+  EXPECT_TRUE(encryptor->Rotate().ok());
+  EXPECT_TRUE(inner.ok()) << inner;
+}
+
+TEST_F(MessageEncryptorTest, AnEndlessTimeOutIsNoShortOne) {
+  EncryptorOptions options = Options();
+  options.key_timeout = milliseconds::max();
+  options.rotation.messages = 1;
+  const auto encryptor = Make(std::move(options));
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
+  Send(*encryptor);
+  background_.RunDue();
+  EXPECT_EQ(encryptor->counters().rotations_failed, 0u);
+  wrapper_->Release();
+  EXPECT_EQ(encryptor->counters().rotations, 2u);
 }
 
 TEST_F(MessageEncryptorTest, AsynchronousChangesTakeTurnsAndAnswerInTheBackground) {
@@ -582,7 +626,9 @@ TEST_F(MessageEncryptorTest, PinsDrawOnTheHardLimits) {
   EXPECT_TRUE(encryptor->Encrypt(*pin, "12345678", absl::MakeSpan(out), absl::MakeSpan(fields)).ok());
   EXPECT_EQ(encryptor->Encrypt(*pin, "9ab", absl::MakeSpan(out), absl::MakeSpan(fields)).status().code(),
             absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(encryptor->counters().messages_refused, 1u);
   background_.RunDue();
+  EXPECT_EQ(encryptor->Pin(11).status().code(), absl::StatusCode::kInvalidArgument);  // no data key could hold them
   EXPECT_TRUE(encryptor->Pin(10).ok());
   EXPECT_EQ(encryptor->Pin(1).status().code(), absl::StatusCode::kUnavailable);
 }
