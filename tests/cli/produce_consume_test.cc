@@ -306,6 +306,16 @@ TEST_F(ProduceConsumeTest, AnInterruptedProducerLeavesWholeRecordsAndSaysHowMany
   EXPECT_EQ(interrupted, (Outcome{0, "130\none\ntwo\n", "pulseal: interrupted: 2 messages recorded\n"}));
 }
 
+// The output is a pipe that nobody empties before the signal comes, and too small for the whole.
+TEST_F(ProduceConsumeTest, AnInterruptedConsumerHasWrittenWholeLines) {
+  EXPECT_EQ(Run("seq 100000 > in; pulseal produce t.topic --to orders < in; mkfifo slow"), kQuietSuccess);
+  EXPECT_EQ(
+      Run("env --default-signal=INT pulseal consume t.topic > slow & exec 3< slow; sed 1q <&3 > first; kill -INT $!; "
+          "cat <&3 > rest; wait $!; echo $?"),
+      (Outcome{0, "130\n", ""}));
+  EXPECT_EQ(Run("test $(wc -l < rest) -lt 90000 && tail -c 1 rest | od -An -c | tr -d ' '"), (Outcome{0, "\\n\n", ""}));
+}
+
 // The limit is on address space, code and libraries included; sanitizers take terabytes of it.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_F(ProduceConsumeTest, MemoryDoesNotGrowWithTheInput) {

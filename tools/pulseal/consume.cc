@@ -230,7 +230,8 @@ extern const Command kConsumeCommand = {
     "the others; one line for each cause follows on standard error. --on-failure says what is done with it:\n"
     "  fail      it is missing, and the exit status is 1\n"
     "  discard   it is left out\n"
-    "  consume   its ciphertext is written in its place, in base64\n\n"
+    "  consume   its ciphertext is written in its place, in base64\n"
+    "A payload is written as it stands: a batch, a chunk or a compressed message isn't taken apart.\n\n"
     "Example: pulseal consume orders.topic > messages.txt",
     Define};
 
