@@ -29,8 +29,8 @@ std::ostream& operator<<(std::ostream& stream, const Outcome& outcome) {
 
 Outcome Shell::Run(const std::string& command) const {
   streams_.Write("command", "cd '" + folder_.path() + "'\nPATH='" PULSEAL_PROGRAM_FOLDER "':$PATH\n" + command + "\n");
-  const std::string line = "bash '" + (streams_ / "command") + "' < /dev/null > '" + (streams_ / "out") + "' 2> '" +
-                           (streams_ / "err") + "'";
+  const std::string line = "timeout 300 bash '" + (streams_ / "command") + "' < /dev/null > '" + (streams_ / "out") +
+                           "' 2> '" + (streams_ / "err") + "'";
   const int status = std::system(line.c_str());
   if (!WIFEXITED(status)) {
     std::cerr << "the shell did not end by itself: " << command << "\n";

@@ -20,7 +20,7 @@ std::ostream& operator<<(std::ostream& stream, const Outcome& outcome);
 // bash in a folder of the test's own, with the program in PATH.
 class Shell {
  public:
-  // Runs `command` with standard input empty unless it redirects it.
+  // Runs `command` with standard input empty unless it redirects it. One that hangs is ended, with status 124.
   Outcome Run(const std::string& command) const;
 
   // Puts a key pair of tests/vectors/keys where `name` finds it: quicker than making one.

@@ -57,10 +57,11 @@ absl::StatusOr<LineReader::Line> LineReader::SkipLine() {
 
 // Reads more behind what is held; false at the end of the stream.
 absl::StatusOr<bool> LineReader::Fill() {
-  memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-  end_ -= begin_;
+  const size_t held = end_ - begin_;
+  if (buffer_.size() < held + kReadSize) buffer_.resize(held + kReadSize);
+  memmove(buffer_.data(), buffer_.data() + begin_, held);
   begin_ = 0;
-  if (buffer_.size() < end_ + kReadSize) buffer_.resize(end_ + kReadSize);
+  end_ = held;
   while (true) {
     const absl::StatusOr<bool> ready = WaitForInput();
     if (!ready.ok() || !*ready) return ready;

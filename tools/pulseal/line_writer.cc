@@ -23,7 +23,7 @@ absl::StatusOr<absl::Span<char>> LineWriter::Room(size_t size) {
 }
 
 void LineWriter::Append(std::string_view text) {
-  memmove(buffer_.data() + size_, text.data(), text.size());
+  if (!text.empty()) memmove(buffer_.data() + size_, text.data(), text.size());
   size_ += text.size();
   buffer_[size_++] = '\n';
 }
