@@ -56,12 +56,7 @@ void AppendBytesField(uint32_t field, std::string_view bytes, std::string* out) 
 }
 
 size_t BytesFieldSize(uint32_t field, size_t size) {
-  const auto varint_size = [](uint64_t value) {
-    size_t bytes = 1;
-    while (value >>= 7) ++bytes;
-    return bytes;
-  };
-  return varint_size(Tag(field, kBytes)) + varint_size(size) + size;
+  return VarintSize(Tag(field, kBytes)) + VarintSize(size) + size;
 }
 
 }  // namespace pulseal::wire

@@ -12,23 +12,14 @@
 #include "proto/pulsar_metadata.pb.h"
 #include "pulseal/error.h"
 #include "tests/support/protobuf/random_metadata.h"
+#include "tests/support/wire_fields.h"
 
 namespace pulseal {
 namespace {
 
+using ::pulseal::testing::Bytes;
+using ::pulseal::testing::Varint;
 using ::testing::HasSubstr;
-
-std::string Varint(uint32_t field, uint64_t value) {
-  std::string out;
-  wire::AppendVarintField(field, value, &out);
-  return out;
-}
-
-std::string Bytes(uint32_t field, std::string_view bytes) {
-  std::string out;
-  wire::AppendBytesField(field, bytes, &out);
-  return out;
-}
 
 std::string Key(std::string_view name) {
   return Bytes(13, Bytes(1, name) + Bytes(2, "wrapped for " + std::string(name)));

@@ -8,23 +8,14 @@
 #include "pulseal/error.h"
 #include "pulseal/framing/message_metadata.h"
 #include "tests/support/protobuf/random_metadata.h"
+#include "tests/support/wire_fields.h"
 
 namespace pulseal::framing {
 namespace {
 
+using ::pulseal::testing::Bytes;
+using ::pulseal::testing::Varint;
 using ::testing::HasSubstr;
-
-std::string Varint(uint32_t field, uint64_t value) {
-  std::string out;
-  wire::AppendVarintField(field, value, &out);
-  return out;
-}
-
-std::string Bytes(uint32_t field, std::string_view bytes) {
-  std::string out;
-  wire::AppendBytesField(field, bytes, &out);
-  return out;
-}
 
 const std::string& Required() {
   static const std::string required = Bytes(1, "producer") + Varint(2, 1) + Varint(3, 2);

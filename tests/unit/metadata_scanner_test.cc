@@ -11,27 +11,18 @@
 #include "lib/wire.h"
 #include "tests/support/protobuf/metadata_oracle.h"
 #include "tests/support/protobuf/random_metadata.h"
+#include "tests/support/wire_fields.h"
 
 namespace pulseal {
 namespace {
 
+using ::pulseal::testing::Bytes;
 using ::pulseal::testing::DifferenceFromProtobuf;
 using ::pulseal::testing::Random;
+using ::pulseal::testing::Varint;
 using ::testing::HasSubstr;
 
 WrappedKey Key(std::string name) { return {std::move(name), std::string(256, 'w'), {{"version", "1.0"}}}; }
-
-std::string Varint(uint32_t field, uint64_t value) {
-  std::string out;
-  wire::AppendVarintField(field, value, &out);
-  return out;
-}
-
-std::string Bytes(uint32_t field, std::string_view bytes) {
-  std::string out;
-  wire::AppendBytesField(field, bytes, &out);
-  return out;
-}
 
 std::string Groups(uint32_t field, int depth) {
   std::string begin, end;
