@@ -28,6 +28,8 @@ nanoseconds RetryDelay(int failures_in_a_row) {
   return delay + delay * chance / 512;
 }
 
+absl::Status Destroyed() { return absl::CancelledError("the encryptor was destroyed"); }
+
 // What one thread waits for and another one sets.
 template <typename T>
 class Awaited {
@@ -80,12 +82,27 @@ absl::StatusOr<std::shared_ptr<RecipientWrapping>> DataKeyRotation::BeginKey(
   if (!bytes.ok()) return bytes.status();
   auto key = std::make_shared<const SecretBytes>(*std::move(bytes));
   const nanoseconds created = config_.worker->Now();
-  return RecipientWrapping::Create(
+  std::shared_ptr<RecipientWrapping> wrapping = RecipientWrapping::Create(
       std::move(key_names), key,
       [config = config_.data_key, key, created, done = std::move(done)](RecipientWrapping::Outcome outcome) {
         if (!outcome.status.ok()) return done(outcome.status, outcome.failed_key_name);
         done(DataKey::Create(key, outcome.wrapped, config, created), {});
       });
+  if (!Remember(wrapping)) return Destroyed();
+  return wrapping;
+}
+
+// A wrapper that never answers keeps the wrapping alive, and that its data key and us: Stop must find it.
+bool DataKeyRotation::Remember(const std::shared_ptr<RecipientWrapping>& wrapping) {
+  MutexLock lock(mutex_);
+  if (stopped_) return false;
+  const auto is_over = [](const std::weak_ptr<RecipientWrapping>& weak) {
+    const std::shared_ptr<RecipientWrapping> other = weak.lock();
+    return other == nullptr || other->is_over();
+  };
+  under_way_.erase(std::remove_if(under_way_.begin(), under_way_.end(), is_over), under_way_.end());
+  under_way_.push_back(wrapping);
+  return true;
 }
 
 // The timer starts before the work does: it also covers the time that the work waits for a thread.
@@ -131,7 +148,7 @@ absl::Status DataKeyRotation::FinishChange(const KeyNames& key_names, KeyOrFailu
   }
   {
     MutexLock lock(mutex_);
-    if (stopped_) return absl::CancelledError("the encryptor was destroyed");
+    if (stopped_) return Destroyed();
     if (key_names.has_value()) key_names_ = *key_names;
     changes_.fetch_add(1, std::memory_order_release);
     TakeOver(*std::move(made));
@@ -335,11 +352,18 @@ absl::Status DataKeyRotation::Refusal() const {
 void DataKeyRotation::Stop() {
   std::shared_ptr<DataKey> present;
   std::deque<std::function<void()>> turns;
-  MutexLock lock(mutex_);
-  stopped_ = true;
-  present_.swap(present);
-  turns_.swap(turns);
-  epoch_.fetch_add(1, std::memory_order_release);
+  std::vector<std::weak_ptr<RecipientWrapping>> under_way;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    present_.swap(present);
+    turns_.swap(turns);
+    under_way_.swap(under_way);
+    epoch_.fetch_add(1, std::memory_order_release);
+  }
+  for (const std::weak_ptr<RecipientWrapping>& weak : under_way) {
+    if (const auto wrapping = weak.lock()) wrapping->Abandon();
+  }
 }
 
 }  // namespace pulseal

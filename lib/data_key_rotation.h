@@ -70,7 +70,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   // `key` has no budget left: nothing is encrypted until the next one is there.
   void Exhausted(const std::shared_ptr<DataKey>& key);
 
-  // No callback begins afterwards; the present key is let go. Never waits.
+  // No callback begins afterwards; the present key is let go, and so are those that are being wrapped. Never waits.
   void Stop();
 
   uint64_t rotations() const { return rotations_.load(std::memory_order_relaxed); }
@@ -85,6 +85,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   // The steps of making a key.
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> BeginKey(std::vector<std::string> key_names,
                                                               std::function<void(KeyOrFailure, std::string)> done);
+  bool Remember(const std::shared_ptr<RecipientWrapping>& wrapping);  // false where it was stopped
   void RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping);
 
   // Changes asked for by name take turns.
@@ -123,6 +124,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // of making the next key; OK since the last success
   bool turn_taken_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::function<void()>> turns_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<RecipientWrapping>> under_way_ ABSL_GUARDED_BY(mutex_);
   uint64_t attempt_ ABSL_GUARDED_BY(mutex_) = 0;    // of making the next key; another number is out of date
   bool preparing_ ABSL_GUARDED_BY(mutex_) = false;  // an attempt runs, or waits for its retry
   int failures_in_a_row_ ABSL_GUARDED_BY(mutex_) = 0;

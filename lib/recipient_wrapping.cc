@@ -104,14 +104,16 @@ void RecipientWrapping::GiveUp() {
        MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "no answer within key_timeout"));
 }
 
+void RecipientWrapping::Abandon() { End(); }
+
 void RecipientWrapping::Finish(Outcome outcome) {
-  std::function<void(Outcome)> done;
-  {
-    MutexLock lock(mutex_);
-    done = std::exchange(done_, nullptr);
-    data_key_.reset();
-  }
-  if (done) done(std::move(outcome));
+  if (const std::function<void(Outcome)> done = End()) done(std::move(outcome));
+}
+
+std::function<void(RecipientWrapping::Outcome)> RecipientWrapping::End() {
+  MutexLock lock(mutex_);
+  data_key_.reset();
+  return std::exchange(done_, nullptr);
 }
 
 std::shared_ptr<const SecretBytes> RecipientWrapping::data_key() {

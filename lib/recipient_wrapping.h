@@ -25,7 +25,8 @@ class RecipientWrapping : public std::enable_shared_from_this<RecipientWrapping>
     std::vector<WrappedKey> wrapped;  // with an OK status: one for each name, in their order
   };
 
-  // `done` is called exactly once, with no lock held: by the last answer, the first failure, or GiveUp.
+  // `done` is called exactly once, with no lock held: by the last answer, the first failure, or GiveUp; after Abandon
+  // never.
   static std::shared_ptr<RecipientWrapping> Create(std::vector<std::string> key_names,
                                                    std::shared_ptr<const SecretBytes> data_key,
                                                    std::function<void(Outcome)> done);
@@ -36,6 +37,11 @@ class RecipientWrapping : public std::enable_shared_from_this<RecipientWrapping>
   // Ends it with DEADLINE_EXCEEDED, naming a key whose answer is missing. Nothing where it is over already.
   void GiveUp();
 
+  // Ends it without a word, so that a wrapper that never answers keeps no data key alive.
+  void Abandon();
+
+  bool is_over() { return data_key() == nullptr; }
+
  private:
   RecipientWrapping(std::vector<std::string> key_names, std::shared_ptr<const SecretBytes> data_key,
                     std::function<void(Outcome)> done);
@@ -44,6 +50,7 @@ class RecipientWrapping : public std::enable_shared_from_this<RecipientWrapping>
   void Answered(size_t index, absl::StatusOr<WrappedKey> answer);
   void Fail(size_t index, const absl::Status& status);
   void Finish(Outcome outcome);
+  std::function<void(Outcome)> End();             // `done`; empty where it was over already
   std::shared_ptr<const SecretBytes> data_key();  // null once it is over
 
   const std::vector<std::string> key_names_;

@@ -677,6 +677,20 @@ TEST_F(MessageEncryptorTest, NothingIsCalledAfterDestruction) {
 
 // ---- own threads
 
+TEST_F(MessageEncryptorTest, AWrapperThatNeverAnswersIsGivenUpWithTheEncryptor) {
+  auto encryptor = Make(Options());
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kNever);
+  const auto answered = std::make_shared<bool>(false);
+  encryptor->RotateAsync([answered](const absl::Status&) { *answered = true; });
+  background_.RunDue();
+  encryptor.reset();
+  background_.DropAll();
+  EXPECT_EQ(answered.use_count(), 1);
+  EXPECT_FALSE(*answered);
+  const std::weak_ptr<FakeKeyWrapper> wrapper = std::exchange(wrapper_, nullptr);
+  EXPECT_TRUE(wrapper.expired());
+}
+
 TEST_F(MessageEncryptorTest, EightThreadsAndManyRotationsNeverRepeatANonce) {
   EncryptorOptions options = Options();
   options.background = Background();
