@@ -33,6 +33,11 @@ bool ConsumePrefixIgnoringCase(std::string_view& text, std::string_view prefix) 
   return true;
 }
 
+void Wipe(std::string& text) {
+  text.resize(text.capacity());
+  explicit_bzero(text.data(), text.size());
+}
+
 // RFC 3986 section 2.1. Empty where a percent sign isn't followed by two hex digits.
 absl::StatusOr<SecretBytes> PercentDecoded(std::string_view text) {
   SecretBytes decoded = SecretBytes::OfSize(text.size());
@@ -58,8 +63,7 @@ absl::StatusOr<SecretBytes> Base64Decoded(std::string_view text) {
   decoded.reserve(text.size());  // so that no copy is left behind by growing
   const bool valid = absl::Base64Unescape(AsAbsl(text), &decoded);
   SecretBytes bytes = SecretBytes::CopyOf(decoded);
-  decoded.resize(decoded.capacity());
-  explicit_bzero(decoded.data(), decoded.size());
+  Wipe(decoded);
   if (!valid) return BadUri("the data after \";base64,\" isn't Base64");
   return bytes;
 }
@@ -108,6 +112,13 @@ class UriKeyReader final : public CryptoKeyReader {
   UriKeyReader(Uris public_uris, Uris private_uris)
       : public_uris_(std::move(public_uris)), private_uris_(std::move(private_uris)) {}
 
+  // A data: URI is the key itself; one that was given as a public key by mistake is still a private one.
+  ~UriKeyReader() override {
+    for (Uris* uris : {&public_uris_, &private_uris_}) {
+      for (auto& [key_name, uri] : *uris) Wipe(uri);
+    }
+  }
+
   absl::StatusOr<EncryptionKeyInfo> GetPublicKey(const std::string& key_name) override {
     return Get("public", public_uris_, key_name);
   }
@@ -146,7 +157,7 @@ class UriKeyReader final : public CryptoKeyReader {
     return std::move(file->pem);
   }
 
-  const Uris public_uris_, private_uris_;
+  Uris public_uris_, private_uris_;  // not changed until they are wiped
   KeyFileVersions versions_;
 };
 

@@ -48,7 +48,8 @@ PULSEAL_EXPORT std::shared_ptr<CryptoKeyReader> KeyDirectory(std::string path, K
 // Keys by URI, as Pulsar's Java client takes them: "file:///path", "file:relative/path" (both percent-encoded) or a
 // plain path, and "data:application/x-pem-file;base64,..." (RFC 2397; percent-encoded without ";base64"). Names that
 // are not in the map are NOT_FOUND, other URIs FAILED_PRECONDITION, files as above except that links may lead anywhere.
-// Security: a private key in a data: URI sits in the caller's own strings, which this library can't wipe.
+// Security: a data: URI is a key. The strings that are moved in here are wiped with the reader; copies that the caller
+// keeps are the caller's to wipe.
 PULSEAL_EXPORT std::shared_ptr<CryptoKeyReader> KeyUris(std::map<std::string, std::string> public_uris,
                                                         std::map<std::string, std::string> private_uris);
 
