@@ -9,9 +9,13 @@ namespace {
 
 constexpr std::string_view kMark = "fake:";
 
+void Xor(absl::Span<char> bytes) {
+  for (char& c : bytes) c = static_cast<char>(c ^ 0x5a);
+}
+
 std::string Xored(std::string_view bytes) {
   std::string xored(bytes);
-  for (char& c : xored) c = static_cast<char>(c ^ 0x5a);
+  Xor(absl::MakeSpan(xored));
   return xored;
 }
 
@@ -153,7 +157,8 @@ void FakeKeyWrapper::Unwrap(WrappedKey wrapped, int max_operations,
   Give(key_name, [status, operations, wrapped = std::move(wrapped), done = std::move(done)] {
     if (!status.ok()) return done(status);
     Unwrapped unwrapped;
-    unwrapped.data_key = SecretBytes::CopyOf(Xored(std::string_view(wrapped.bytes).substr(kMark.size())));
+    unwrapped.data_key = SecretBytes::CopyOf(std::string_view(wrapped.bytes).substr(kMark.size()));
+    Xor(unwrapped.data_key.mutable_span());
     unwrapped.operations = operations;
     done(std::move(unwrapped));
   });
