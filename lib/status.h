@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the library makes its own statuses: a code, a Reason, words. Exported for pulseal::framing, not for programs.
+// How the library makes its own statuses: a code, a Reason, words.
 #ifndef PULSEAL_LIB_STATUS_H_
 #define PULSEAL_LIB_STATUS_H_
 
@@ -11,20 +11,25 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "pulseal/error.h"
-#include "pulseal/export.h"
 
 namespace pulseal {
 
 // Debian's Abseil has a string_view of its own, which std's doesn't convert to.
 inline absl::string_view AsAbsl(std::string_view text) { return absl::string_view(text.data(), text.size()); }
 
-PULSEAL_EXPORT absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view message);
+// Under this name a status keeps its Reason, as a decimal number.
+inline constexpr char kReasonPayload[] = "pulseal/reason";
+
+// The number that `status` keeps under `payload`, if it does.
+std::optional<int> NumberIn(const absl::Status& status, const char* payload);
+
+absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view message);
 
 // The same code and words with `reason` where `status` has none yet.
 absl::Status WithReason(absl::Status status, Reason reason);
 
 // `status` with "prefix: " before its words; code and Reason stay.
-PULSEAL_EXPORT absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
+absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
 
 // The same status, remembering how many private-key operations the failure took; and that number, where one is
 // remembered. It stays inside the process: what a sender could learn from it, it knows from the candidates' number.
@@ -33,7 +38,7 @@ std::optional<int> OperationsIn(const absl::Status& status);
 
 // `text`, which somebody else chose, in quotes and safe to show on a terminal or in a log: control characters, bytes
 // over 126, quotes and backslashes as \xNN; cut after 120 bytes with "...".
-PULSEAL_EXPORT std::string Quoted(std::string_view text);
+std::string Quoted(std::string_view text);
 
 }  // namespace pulseal
 
