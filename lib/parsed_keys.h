@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +19,10 @@
 
 namespace pulseal {
 
-// Keys already read from PEM, since reading one takes as long as using it. Keeps at most kCapacity of them, and none
-// longer than a generation of their reader. Thread-safe; no lock is held while a key is read or the passphrase callback
-// runs.
+// Keys already read from PEM, since reading one takes as long as using it, and finding that an encrypted one can't be
+// read takes far longer: failures for good are kept too, one of a passphrase for as long as the callback gives the same
+// one. At most kCapacity altogether, and none longer than a generation of their reader. Thread-safe; no lock is held
+// while a key is read or the passphrase callback runs.
 class ParsedKeys {
  public:
   static constexpr size_t kCapacity = 256;
@@ -34,20 +37,28 @@ class ParsedKeys {
 
  private:
   struct Entry {
+    bool IsFor(std::string_view name, std::string_view text) const { return key_name == name && pem.view() == text; }
+
     std::string key_name;  // also decides the passphrase
     SecretBytes pem;
-    std::shared_ptr<const crypto::PemKey> key;
+    absl::StatusOr<std::shared_ptr<const crypto::PemKey>> key;
+    std::optional<SecretBytes> refused_passphrase;  // with which it was tried in vain
   };
+  using SharedEntry = std::shared_ptr<const Entry>;
 
-  std::shared_ptr<const crypto::PemKey> Find(const std::string& key_name, std::string_view pem, uint64_t generation);
-  void Keep(Entry entry, uint64_t generation);
-  absl::StatusOr<crypto::PemKey> Read(const std::string& key_name, std::string_view pem) const;
+  SharedEntry Find(const std::string& key_name, std::string_view pem, uint64_t generation);
+  bool StillHolds(const Entry& entry) const;
+  void Keep(SharedEntry entry, uint64_t generation);
+  // `*for_good`: whether asking again would give the same.
+  SharedEntry Read(const std::string& key_name, std::string_view pem, bool* for_good) const;
+  absl::StatusOr<crypto::PemKey> Parse(std::string_view pem,
+                                       const std::function<absl::StatusOr<SecretBytes>()>& passphrase) const;
   absl::StatusOr<SecretBytes> Passphrase(const std::string& key_name) const;
 
   const LocalKeyPolicy policy_;
   Mutex mutex_;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  std::vector<SharedEntry> entries_ ABSL_GUARDED_BY(mutex_);
   size_t oldest_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -51,7 +51,7 @@ class PULSEAL_EXPORT KeyWrapper {
   //   NOT_FOUND           not mine: the next wrapped key of the message is tried
   //   UNAUTHENTICATED     mine, but it doesn't open: wrong key or forged bytes
   //   FAILED_PRECONDITION mine, but the private key can't be used
-  //   RESOURCE_EXHAUSTED  max_operations did not suffice
+  //   RESOURCE_EXHAUSTED  max_operations did not suffice, or the service throttles: ask again later
   //   UNAVAILABLE, DEADLINE_EXCEEDED or any other code: ask again later
   // Security: everything in `wrapped` is the sender's. All failures inside the private-key operation must give the same
   // status, or they become an oracle.
@@ -67,8 +67,8 @@ struct LocalKeyPolicy {
   int min_rsa_bits = 2048;
   // Curves besides P-256, P-384 and P-521, by OpenSSL's names ("secp256k1").
   std::vector<std::string> extra_curves;
-  // Asked when a private key is encrypted (PKCS#8 with PBES2). Empty: encrypted keys are unusable. Nothing ever
-  // prompts.
+  // Asked when a private key is encrypted (PKCS#8 with PBES2), and again for each use while it gives the wrong one,
+  // which is tried once only. Empty: encrypted keys are unusable. Nothing ever prompts.
   std::function<absl::StatusOr<SecretBytes>(const std::string& key_name)> passphrase;
   // Where algorithms are fetched from: an OSSL_LIB_CTX of yours that outlives the wrapper, and a property string such
   // as "fips=yes". EncryptorOptions and DecryptorOptions with a key_reader fill these from their own.

@@ -103,6 +103,54 @@ TEST(ParsedKeys, PassphrasesThatCannotBeHad) {
   }
 }
 
+// Copies of one status share their words; another failure's are elsewhere.
+bool IsRemembered(const absl::Status& first, const absl::Status& second) {
+  return first.message().data() == second.message().data();
+}
+
+TEST(ParsedKeys, FailuresForGoodAreRememberedWithinAGeneration) {
+  ParsedKeys keys{LocalKeyPolicy()};
+  for (const std::string& pem : {std::string("garbage"), TestKey("rsa-1024.private.pem")}) {
+    const absl::Status first = keys.Get("a", true, pem, 0).status();
+    ExpectUnusable(first, "");
+    EXPECT_TRUE(IsRemembered(first, keys.Get("a", true, pem, 0).status()));
+    EXPECT_FALSE(IsRemembered(first, keys.Get("b", true, pem, 0).status()));
+  }
+  const absl::Status first = keys.Get("a", true, "garbage", 1).status();
+  EXPECT_FALSE(IsRemembered(first, keys.Get("a", true, "garbage", 2).status()));
+}
+
+TEST(ParsedKeys, AWrongPassphraseIsTriedOnceAndAnotherOneAtOnce) {
+  std::string answer = "wrong";
+  ParsedKeys keys(AskingFor([&](const std::string&) { return SecretBytes::CopyOf(answer); }));
+  const std::string pem = TestKey("rsa-2048.encrypted.private.pem");
+  const absl::Status first = keys.Get("a", true, pem, 0).status();
+  ExpectUnusable(first, "doesn't open");
+  EXPECT_TRUE(IsRemembered(first, keys.Get("a", true, pem, 0).status()));
+  answer = "also wrong";
+  const absl::Status second = keys.Get("a", true, pem, 0).status();
+  EXPECT_FALSE(IsRemembered(first, second));
+  EXPECT_TRUE(IsRemembered(second, keys.Get("a", true, pem, 0).status()));
+  answer = "correct";
+  EXPECT_TRUE(keys.Get("a", true, pem, 0).ok());
+  answer = "wrong";
+  EXPECT_TRUE(keys.Get("a", true, pem, 0).ok()) << "a key that was read stays";
+}
+
+TEST(ParsedKeys, APassphraseThatCannotBeHadIsNotRemembered) {
+  absl::Status answer = absl::UnavailableError("vault sealed");
+  ParsedKeys keys(AskingFor([&](const std::string&) -> absl::StatusOr<SecretBytes> {
+    if (!answer.ok()) return answer;
+    return SecretBytes::CopyOf("correct");
+  }));
+  const std::string pem = TestKey("rsa-2048.encrypted.private.pem");
+  EXPECT_EQ(keys.Get("a", true, pem, 0).status().code(), absl::StatusCode::kUnavailable);
+  answer = absl::NotFoundError("");
+  ExpectUnusable(keys.Get("a", true, pem, 0).status(), "no passphrase for it");
+  answer = absl::OkStatus();
+  EXPECT_TRUE(keys.Get("a", true, pem, 0).ok());
+}
+
 TEST(ParsedKeys, ManyThreads) {
   ParsedKeys keys{LocalKeyPolicy()};
   const std::string pems[] = {TestKey("p-256.private.pem"), TestKey("p-384.private.pem")};
