@@ -67,8 +67,9 @@ class CachedKey {
 };
 
 // Data keys and remembered failures by the identity of a wrapped key, in three tables: a data key comes into the one
-// that counts with its first verified tag, so neither a flood of failures nor one of minted wrapped keys evicts
-// anything good. Thread-safe; no function blocks for longer than a table operation takes. `now` is
+// that counts with its first verified tag, so a flood of failures or of keys that nothing verified evicts nothing good.
+// Whoever holds a public key can still fill it, with valid messages of as many data keys: each costs an unwrap, which
+// the budget counts. Thread-safe; no function blocks for longer than a table operation takes. `now` is
 // BackgroundWorker::Now.
 class DataKeyCache {
  public:

@@ -16,21 +16,24 @@ constexpr FailureRow kTable[] = {
     {Outlook::kNever, Shape::kBatch, Do::kFail, Do::kDiscard, Do::kFail},
     {Outlook::kNever, Shape::kWholeBatch, Do::kFail, Do::kDiscard, Do::kDeliverEncrypted},
     {Outlook::kNever, Shape::kPlain, Do::kFail, Do::kDiscard, Do::kFail},
+    {Outlook::kNever, Shape::kUnreadable, Do::kFail, Do::kDiscard, Do::kFail},
 
     {Outlook::kNotNow, Shape::kSingle, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kNotNow, Shape::kChunk, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kNotNow, Shape::kBatch, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kNotNow, Shape::kWholeBatch, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kNotNow, Shape::kPlain, Do::kFail, Do::kFail, Do::kFail},
+    {Outlook::kNotNow, Shape::kUnreadable, Do::kFail, Do::kFail, Do::kFail},
 
     {Outlook::kRefused, Shape::kSingle, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kRefused, Shape::kChunk, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kRefused, Shape::kBatch, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kRefused, Shape::kWholeBatch, Do::kFail, Do::kFail, Do::kFail},
     {Outlook::kRefused, Shape::kPlain, Do::kFail, Do::kFail, Do::kFail},
+    {Outlook::kRefused, Shape::kUnreadable, Do::kFail, Do::kFail, Do::kFail},
 };
 
-constexpr size_t kOutlooks = 3, kShapes = 5;
+constexpr size_t kOutlooks = 3, kShapes = 6;
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == kOutlooks * kShapes, "a row is missing");
 
 constexpr size_t PlaceOf(Outlook outlook, Shape shape) {
@@ -50,10 +53,11 @@ static_assert(EachRowIsInItsPlace(), "the rows are out of order");
 int Rank(const Failure& failure) {
   if (failure.outlook != Outlook::kNever) return 0;
   switch (failure.reason) {
-    case Reason::kMalformed: return 1;
-    case Reason::kUnwrapFailed: return 2;
-    case Reason::kKeyUnusable: return 3;
-    default: return 4;
+    case Reason::kLimitReached: return 1;
+    case Reason::kMalformed: return 2;
+    case Reason::kUnwrapFailed: return 3;
+    case Reason::kKeyUnusable: return 4;
+    default: return 5;
   }
 }
 
@@ -71,8 +75,8 @@ Failure FailureOfUnwrap(const absl::Status& answer, std::string_view subject) {
       return MakeFailure(Outlook::kNever, answer.code(), Reason::kKeyUnusable, message);
     case absl::StatusCode::kUnauthenticated:
       return MakeFailure(Outlook::kNever, answer.code(), Reason::kUnwrapFailed, message);
-    // Not "never", although the same message will need as many operations again: what was learnt of its other wrapped
-    // keys is remembered, and a key service that throttles says the same.
+    // Not "never": what was learnt of the message's other wrapped keys is remembered, and a key service that throttles
+    // says the same.
     case absl::StatusCode::kResourceExhausted:
       return MakeFailure(Outlook::kNotNow, answer.code(), Reason::kLimitReached, message);
     case absl::StatusCode::kDeadlineExceeded:

@@ -20,11 +20,12 @@ enum class Outlook {
 
 // What kind of entry could not be decrypted.
 enum class Shape {
-  kSingle,      // one message, or metadata that doesn't parse
+  kSingle,      // one message
   kChunk,       // one chunk of a message
   kBatch,       // the metadata has a number of messages, be it 1
   kWholeBatch,  // the same under deliver_whole_batch
   kPlain,       // not encrypted, under require_encryption
+  kUnreadable,  // whatever it is: its metadata is no metadata
 };
 
 // Why a message can't be delivered as plaintext. Cheap to copy: the status is shared.
@@ -40,7 +41,8 @@ Failure MakeFailure(Outlook outlook, absl::StatusCode code, Reason reason, std::
 Failure FailureOfUnwrap(const absl::Status& answer, std::string_view subject);
 
 // Of two wrapped keys of one message that both failed, the failure that says more: one that may pass first, since the
-// message can't be given up while it does; then the one that came closest to the data key.
+// message can't be given up while it does; then one that was not tried to the end; then the one that came closest to
+// the data key.
 const Failure& MoreTelling(const Failure& first, const Failure& second);
 
 // The options that turn a failure into a decision.

@@ -18,24 +18,23 @@ size_t PositionOf(const std::string& identity, absl::Span<const std::string_view
 }  // namespace
 
 void DecryptTally::Delivered(size_t plaintext_size) {
-  Add(decrypted_, 1);
-  Add(bytes_, plaintext_size);
+  decrypted_.Add(1);
+  bytes_.Add(plaintext_size);
 }
 
-void DecryptTally::DeliveredPlain() { Add(plain_, 1); }
+void DecryptTally::DeliveredPlain() { plain_.Add(1); }
 
 void DecryptTally::Failed(Decision::Action action, Reason reason) {
-  Add(by_action_[static_cast<size_t>(action)], 1);
-  Add(by_reason_[static_cast<size_t>(reason)], 1);
+  by_action_[static_cast<size_t>(action)].Add(1);
+  by_reason_[static_cast<size_t>(reason)].Add(1);
 }
 
 void DecryptTally::AddTo(DecryptorCounters* counters) const {
-  const auto load = [](const Count& count) { return count.load(std::memory_order_relaxed); };
-  const auto action = [&](Decision::Action value) { return load(by_action_[static_cast<size_t>(value)]); };
-  const auto reason = [&](Reason value) { return load(by_reason_[static_cast<size_t>(value)]); };
-  counters->messages_decrypted += load(decrypted_);
-  counters->bytes_decrypted += load(bytes_);
-  counters->messages_plain += load(plain_);
+  const auto action = [&](Decision::Action value) { return by_action_[static_cast<size_t>(value)].value(); };
+  const auto reason = [&](Reason value) { return by_reason_[static_cast<size_t>(value)].value(); };
+  counters->messages_decrypted += decrypted_.value();
+  counters->bytes_decrypted += bytes_.value();
+  counters->messages_plain += plain_.value();
   counters->messages_delivered_encrypted += action(Decision::Action::kDeliverEncrypted);
   counters->messages_discarded += action(Decision::Action::kDiscard);
   counters->messages_failed += action(Decision::Action::kFail);

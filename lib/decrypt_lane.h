@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "lib/counter.h"
 #include "lib/data_key_cache.h"
 #include "pulseal/message_decryptor.h"
 
@@ -26,15 +27,9 @@ class DecryptTally {
   void AddTo(DecryptorCounters* counters) const;
 
  private:
-  using Count = std::atomic<uint64_t>;
-  // Not fetch_add: only the holder writes, and a locked instruction costs what the whole rest of the counting does.
-  static void Add(Count& count, uint64_t n) {
-    count.store(count.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-
-  Count decrypted_{0}, bytes_{0}, plain_{0};
-  std::array<Count, static_cast<size_t>(Decision::Action::kPending)> by_action_{};
-  std::array<Count, static_cast<size_t>(Reason::kMisuse) + 1> by_reason_{};
+  Counter decrypted_, bytes_, plain_;
+  std::array<Counter, static_cast<size_t>(Decision::Action::kPending)> by_action_;
+  std::array<Counter, static_cast<size_t>(Reason::kMisuse) + 1> by_reason_;
 };
 
 // What a lane (lib/lanes.h) of the decryptor's keeps for the messages that pass through it.

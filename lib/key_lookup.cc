@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -60,7 +61,13 @@ class Flight : public std::enable_shared_from_this<Flight> {
         epoch_(lookup->cache_->epoch()),
         joined_(std::move(joined)),
         identities_(Split(joined_)),
-        operations_left_(limits_.max_private_key_operations) {}
+        held_(lookup->held_),
+        operations_left_(limits_.max_private_key_operations) {
+    held_->fetch_add(joined_.size(), std::memory_order_relaxed);
+  }
+  ~Flight() { held_->fetch_sub(joined_.size(), std::memory_order_relaxed); }
+  Flight(const Flight&) = delete;
+  Flight& operator=(const Flight&) = delete;
 
   const std::string& joined() const { return joined_; }
 
@@ -234,22 +241,35 @@ class Flight : public std::enable_shared_from_this<Flight> {
       return false;
     }
     if (Ended()) return false;
-    Learn(answer.ok() ? MakeFailure(Outlook::kNever, absl::StatusCode::kInvalidArgument, Reason::kMalformed,
-                                    absl::StrCat(AsAbsl(Subject()), ": it holds ", answer->data_key.size(),
-                                                 " bytes, which is no data key (",
-                                                 limits_.require_256_bit_data_keys ? "32" : "16, 24 or 32", ")"))
-                      : FailureOfUnwrap(answer.status(), Subject()));
+    Learn(answer.ok() ? NoDataKey(answer->data_key.size()) : FailureOf(answer.status()));
     ++next_;
     return true;
+  }
+
+  Failure NoDataKey(size_t size) const {
+    return MakeFailure(Outlook::kNever, absl::StatusCode::kInvalidArgument, Reason::kMalformed,
+                       absl::StrCat(AsAbsl(Subject()), ": it holds ", size, " bytes, which is no data key (",
+                                    limits_.require_256_bit_data_keys ? "32" : "16, 24 or 32", ")"));
+  }
+
+  // Of the wrapped key at next_, which took what OperationsIn says.
+  Failure FailureOf(const absl::Status& answer) const {
+    Failure failure = FailureOfUnwrap(answer, Subject());
+    // It alone costs more than a message may: the next call, with as many operations, would end in the same place.
+    const bool is_too_dear = failure.reason == Reason::kLimitReached &&
+                             OperationsIn(answer) == std::optional<int>(limits_.max_private_key_operations);
+    if (is_too_dear) failure.outlook = Outlook::kNever;
+    return failure;
   }
 
   void Account(KeyLookup& lookup, int operations) {
     operations = std::clamp(operations, 0, operations_left_);
     lookup.unwraps_.fetch_add(static_cast<uint64_t>(operations), std::memory_order_relaxed);
-    // The first one was paid for by Begin.
-    const bool first = operations_left_ == limits_.max_private_key_operations;
-    lookup.budget_.Charge(first ? std::max(operations - 1, 0) : operations);
     operations_left_ -= operations;
+    // A question without an operation isn't free: a reader may have looked at a file, a service been asked.
+    const int price = std::max(operations, 1);
+    lookup.budget_.Charge(price - (begin_paid_ ? 1 : 0));
+    begin_paid_ = false;
   }
 
   std::string Subject() const {
@@ -317,13 +337,15 @@ class Flight : public std::enable_shared_from_this<Flight> {
   const KeyLookup::Limits limits_;
   const uint64_t epoch_;
   const std::string joined_;
-  const std::vector<std::string_view> identities_;  // in joined_
+  const std::vector<std::string_view> identities_;   // in joined_
+  const std::shared_ptr<std::atomic<size_t>> held_;  // by all flights together
   std::atomic<bool> scheduled_{false}, started_{false};
 
   // Belong to the one thread that has the last answer, or asks.
   uint64_t generation_ = 0;
   size_t next_ = 0;
   int operations_left_;
+  bool begin_paid_ = true;  // for one question
   std::optional<Failure> failure_;
   size_t failed_ = 0;
   std::vector<std::pair<size_t, Failure>> learnt_;
@@ -348,13 +370,15 @@ KeyLookup::KeyLookup(Limits limits, std::shared_ptr<KeyWrapper> wrapper, std::sh
       budget_(limits.unwraps_per_second) {}
 
 KeyLookup::Result KeyLookup::Await(absl::Span<const std::string_view> identities) {
-  const std::shared_ptr<Flight> flight = Join(identities);
+  // However much is held: there are no more of these than threads.
+  const std::shared_ptr<Flight> flight = Join(identities, std::numeric_limits<size_t>::max());
   flight->StartOnce();
   return flight->AwaitFor(limits_.key_timeout);
 }
 
 void KeyLookup::Start(absl::Span<const std::string_view> identities, std::function<void(Result)> done) {
-  const std::shared_ptr<Flight> flight = Join(identities);
+  const std::shared_ptr<Flight> flight = Join(identities, kMostHeld);
+  if (flight == nullptr) return done(nullptr);
   flight->OnEnd(std::move(done));
   if (!flight->ClaimSchedule()) return;
   worker_->Run([flight] { flight->StartOnce(); });
@@ -369,11 +393,13 @@ void KeyLookup::Forget() {
   flights_.swap(left);
 }
 
-std::shared_ptr<Flight> KeyLookup::Join(absl::Span<const std::string_view> identities) {
+std::shared_ptr<Flight> KeyLookup::Join(absl::Span<const std::string_view> identities, size_t most) {
   std::string joined = JoinIdentities(identities);
   MutexLock lock(mutex_);
-  std::shared_ptr<Flight>& flight = flights_[joined];
-  if (flight == nullptr) flight = std::make_shared<Flight>(shared_from_this(), std::move(joined));
+  if (const auto found = flights_.find(joined); found != flights_.end()) return found->second;
+  if (joined.size() > most - std::min(most, held_->load(std::memory_order_relaxed))) return nullptr;
+  auto flight = std::make_shared<Flight>(shared_from_this(), joined);
+  flights_.emplace(std::move(joined), flight);
   return flight;
 }
 

@@ -54,9 +54,13 @@ class KeyLookup : public std::enable_shared_from_this<KeyLookup> {
             std::shared_ptr<BackgroundWorker> worker, std::shared_ptr<EventSink> events,
             std::function<void()> on_learnt);
 
+  // Bytes of wrapped keys: minted ones may be large, and a wrapper silent.
+  static constexpr size_t kMostHeld = size_t{64} << 20;
+
   // Calls the wrapper on this thread, or joins a lookup that is under way, and waits up to key_timeout.
   Result Await(absl::Span<const std::string_view> identities);
-  // In the background; `done` once, on whatever thread ends the lookup, inside the call where it has just ended.
+  // In the background; `done` once, on whatever thread ends the lookup, inside the call where it has just ended. Null,
+  // inside the call, where the lookups that a wrapper still owes an answer hold kMostHeld already.
   void Start(absl::Span<const std::string_view> identities, std::function<void(Result)> done);
   // Nobody joins the lookups that are under way any more.
   void Forget();
@@ -66,7 +70,8 @@ class KeyLookup : public std::enable_shared_from_this<KeyLookup> {
  private:
   friend class Flight;
 
-  std::shared_ptr<class Flight> Join(absl::Span<const std::string_view> identities);
+  // Null where a new one would take the bytes held above `most`.
+  std::shared_ptr<class Flight> Join(absl::Span<const std::string_view> identities, size_t most);
   void Leave(const class Flight& flight);
 
   const Limits limits_;
@@ -77,6 +82,7 @@ class KeyLookup : public std::enable_shared_from_this<KeyLookup> {
   const std::function<void()> on_learnt_;
   UnwrapBudget budget_;
   std::atomic<uint64_t> unwraps_{0};
+  const std::shared_ptr<std::atomic<size_t>> held_ = std::make_shared<std::atomic<size_t>>(0);
   Mutex mutex_;
   absl::flat_hash_map<std::string, std::shared_ptr<class Flight>> flights_ ABSL_GUARDED_BY(mutex_);
 };

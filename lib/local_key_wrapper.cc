@@ -102,7 +102,7 @@ class LocalWrapper final : public KeyWrapper {
         failures.Add(crypto::UnwrapFailed());
         continue;
       }
-      if (operations == max_operations) return LimitReached(max_operations);
+      if (operations == max_operations) return WithOperations(LimitReached(max_operations), operations);
       ++operations;
       absl::StatusOr<SecretBytes> data_key = UnwrapWith(**key, wrapped.bytes, source_);
       if (data_key.ok()) return Unwrapped{*std::move(data_key), operations};

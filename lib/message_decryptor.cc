@@ -16,6 +16,7 @@
 #include "lib/data_key_cache.h"
 #include "lib/decision.h"
 #include "lib/decrypt_lane.h"
+#include "lib/decryptor_options.h"
 #include "lib/event_sink.h"
 #include "lib/fork_sentinel.h"
 #include "lib/key_lookup.h"
@@ -88,25 +89,6 @@ class NoKeys final : public KeyWrapper {
     return absl::NotFoundError("the decryptor has no keys; set key_reader or key_wrapper in its options");
   }
 };
-
-absl::Status CheckOptions(const DecryptorOptions& options) {
-  const auto misuse = [](std::string_view what) {
-    return MakeStatus(StatusCode::kInvalidArgument, Reason::kMisuse, what);
-  };
-  if (options.key_reader != nullptr && options.key_wrapper != nullptr) {
-    return misuse("key_reader and key_wrapper are both set; set at most one");
-  }
-  if (options.max_wrapped_keys < 1 || options.max_wrapped_keys > static_cast<int>(kMostWrappedKeys)) {
-    return misuse("max_wrapped_keys is not 1 to 64");
-  }
-  if (options.max_private_key_operations < 1) return misuse("max_private_key_operations is less than 1");
-  if (options.unwraps_per_second < 1) return misuse("unwraps_per_second is less than 1");
-  if (options.cache_max_keys < 1) return misuse("cache_max_keys is 0; for no cache set cache_ttl to zero");
-  if (options.cache_ttl.count() < 0) return misuse("cache_ttl is negative");
-  if (options.failure_ttl.count() < 0) return misuse("failure_ttl is negative");
-  if (options.key_timeout.count() <= 0) return misuse("key_timeout is not positive");
-  return BackgroundWorker::Validate(options.background);
-}
 
 std::shared_ptr<KeyWrapper> WrapperOf(const DecryptorOptions& options) {
   if (options.key_wrapper != nullptr) return options.key_wrapper;
@@ -212,6 +194,9 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     }
     lookup_->Start(scanned.wrapped_keys(),
                    [worker = worker_, done = std::move(done), ticket](Resolved resolved) mutable {
+                     if (resolved == nullptr) {
+                       return AnswerLater(*worker, std::move(done), NoRoom(), std::move(ticket));
+                     }
                      ResolvedKey key;
                      key.state_ = std::move(resolved);
                      AnswerLater(*worker, std::move(done), std::move(key), std::move(ticket));
@@ -235,10 +220,6 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     DecryptorCounters counters;
     if (forked()) return counters;
     lanes_.ReadAll([&counters](const DecryptLane& lane) { lane.tally.AddTo(&counters); });
-    {
-      MutexLock lock(spare_mutex_);
-      spare_tally_.AddTo(&counters);
-    }
     counters.pending = pending_.load(std::memory_order_relaxed);
     counters.unwraps = lookup_->unwraps();
     counters.keys_cached = cache_->keys();
@@ -259,7 +240,8 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   std::optional<Decision> DecideWithoutKey(const Lane& lane, const Metadata& metadata, std::string_view payload,
                                            absl::Span<char> out, ScannedMetadata* scanned) {
     if (!Scan(metadata, &lane->scratch, scanned)) {
-      return Failed(lane, Failure{Outlook::kNever, Reason::kMalformed, Explain(metadata)}, *scanned, payload);
+      return FailedAs(Shape::kUnreadable, lane, Failure{Outlook::kNever, Reason::kMalformed, Explain(metadata)},
+                      *scanned, payload);
     }
     if (!scanned->encrypted()) return NotEncrypted(lane, *scanned, payload);
     if (scanned->num_keys > max_wrapped_keys_) return Failed(lane, Shared().too_many_keys, *scanned, payload);
@@ -308,7 +290,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     decision.action = Action::kDeliver;
     decision.payload = std::string_view(out.data(), payload.size() - kTagSize);
     decision.key_name = KeyNameAt(metadata, scanned, position);
-    Tally(lane, [&decision](DecryptTally& tally) { tally.Delivered(decision.payload.size()); });
+    lane->tally.Delivered(decision.payload.size());
     return decision;
   }
 
@@ -317,18 +299,26 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     Decision decision = About(scanned);
     decision.action = Action::kDeliver;
     decision.payload = payload;
-    Tally(lane, [](DecryptTally& tally) { tally.DeliveredPlain(); });
+    lane->tally.DeliveredPlain();
     return decision;
   }
 
   Decision Failed(const Lane& lane, const Failure& failure, const ScannedMetadata& scanned, std::string_view payload) {
+    Shape shape = ShapeOf(failure, scanned);
+    const bool is_delivered = Decide(policy_, failure.outlook, shape) == Action::kDeliverEncrypted;
+    if (is_delivered && !HasContext(scanned)) shape = Shape::kUnreadable;
+    return FailedAs(shape, lane, failure, scanned, payload);
+  }
+
+  Decision FailedAs(Shape shape, const Lane& lane, const Failure& failure, const ScannedMetadata& scanned,
+                    std::string_view payload) {
     Decision decision = About(scanned);
-    decision.action = Decide(policy_, failure.outlook, ShapeOf(failure, scanned));
+    decision.action = Decide(policy_, failure.outlook, shape);
     decision.worth_asking_again = failure.outlook == Outlook::kNotNow;
     decision.reason = failure.reason;
     decision.status = failure.status;
     if (decision.action == Action::kDeliverEncrypted) decision.payload = payload;
-    Tally(lane, [&decision](DecryptTally& tally) { tally.Failed(decision.action, decision.reason); });
+    lane->tally.Failed(decision.action, decision.reason);
     return decision;
   }
 
@@ -336,6 +326,12 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     if (failure.reason == Reason::kNotEncrypted) return Shape::kPlain;
     if (scanned.num_messages_in_batch.has_value()) return Shape::kBatch;
     return scanned.num_chunks > 1 ? Shape::kChunk : Shape::kSingle;
+  }
+
+  // Whether ParseEncryptionContext will find what whoever gets the ciphertext needs.
+  static bool HasContext(const ScannedMetadata& scanned) {
+    const absl::Span<const std::string_view> keys = scanned.wrapped_keys();
+    return std::all_of(keys.begin(), keys.end(), [](std::string_view key) { return ParseWrappedKey(key).ok(); });
   }
 
   static Decision Pending(const ScannedMetadata& scanned) {
@@ -359,13 +355,6 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     decision.was_encrypted = scanned.encrypted();
     decision.num_messages = std::max(scanned.num_messages_in_batch.value_or(1), 1);
     return decision;
-  }
-
-  template <typename Visitor>
-  void Tally(const Lane& lane, Visitor visit) {
-    if (lane.index() != Lanes<DecryptLane>::kSpare) return visit(lane->tally);
-    MutexLock lock(spare_mutex_);
-    visit(spare_tally_);
   }
 
   template <typename Metadata>
@@ -394,6 +383,11 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     if (scanned->encrypted()) return absl::OkStatus();
     return MakeStatus(StatusCode::kInvalidArgument, Reason::kMisuse,
                       "the message is not encrypted: there is no key to resolve");
+  }
+
+  static absl::Status NoRoom() {
+    return MakeStatus(StatusCode::kResourceExhausted, Reason::kLimitReached,
+                      "the lookups that a key service hasn't answered hold 64 MiB of wrapped keys; ask again later");
   }
 
   // Null where max_pending calls have one; given back with its last copy.
@@ -463,8 +457,6 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   const std::shared_ptr<std::atomic<size_t>> waiting_ = std::make_shared<std::atomic<size_t>>(0);
   std::atomic<bool> ticking_{false};
   std::atomic<uint64_t> pending_{0};
-  mutable Mutex spare_mutex_;  // for calls that found every lane taken
-  DecryptTally spare_tally_ ABSL_GUARDED_BY(spare_mutex_);
 };
 
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MessageDecryptor::Create(DecryptorOptions options) {

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
+#include "lib/buffers.h"
 #include "lib/status.h"
 
 namespace pulseal {
@@ -56,9 +57,7 @@ std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMet
 }
 
 bool Overlaps(std::string_view bytes, std::string_view metadata) {
-  const std::less<const char*> before;  // the built-in < has no meaning between two objects
-  return !bytes.empty() && !metadata.empty() && before(bytes.data(), metadata.data() + metadata.size()) &&
-         before(metadata.data(), bytes.data() + bytes.size());
+  return Overlap(bytes.data(), bytes.size(), metadata.data(), metadata.size());
 }
 
 bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata) {

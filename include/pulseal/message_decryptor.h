@@ -29,7 +29,7 @@ namespace pulseal {
 enum class ConsumerCryptoFailureAction {
   kFail,     // not delivered, not acknowledged: it comes again, perhaps to somebody who has the key
   kDiscard,  // acknowledged unread, its permits given back
-  kConsume,  // delivered as ciphertext with what is needed to decrypt it later
+  kConsume,  // delivered as ciphertext with what is needed to decrypt it later; failed where the metadata hasn't that
 };
 
 struct DecryptorOptions {
@@ -58,16 +58,22 @@ struct DecryptorOptions {
 
   // What a message may cost. Whoever holds a public key can make messages that cost a private-key operation each.
   int max_wrapped_keys = 64;  // per message, 1 to 64; more is malformed
-  // Per message, at least 1. Beyond it: not now (kLimitReached), and the next call goes on with the wrapped keys that
-  // are not remembered failures yet.
+  // Per message and call, at least 1. Beyond it: not now (kLimitReached), and the next call within failure_ttl goes on
+  // behind the wrapped keys that this one tried. A single wrapped key that costs more (a key rolled more often than
+  // this) is given up instead: never (kLimitReached), with the failure action applied; raise this, or remove old keys.
   int max_private_key_operations = 8;
-  int unwraps_per_second = 1000;  // beyond it: not now. At least 1
+  // Private-key operations, and wrapped keys asked for that cost none. Beyond it: not now. At least 1
+  int unwraps_per_second = 1000;
 
-  size_t cache_max_keys = 1000;                            // data keys; at least 1
-  size_t cache_max_failures = 10000;                       // remembered failures; a flood of them evicts no data key
-  size_t max_pending = 1000;                               // Resolve calls not yet answered
+  size_t cache_max_keys = 1000;       // data keys; at least 1
+  size_t cache_max_failures = 10000;  // remembered failures, of which a flood evicts no data key; at least
+                                      // max_wrapped_keys
+  // Resolve calls not yet answered. However many are allowed, the lookups for which a wrapper owes an answer hold at
+  // most 64 MiB of wrapped keys.
+  size_t max_pending = 1000;
   std::chrono::seconds cache_ttl = std::chrono::hours(4);  // zero: a key is kept for nothing but its ResolvedKey
-  std::chrono::seconds failure_ttl = std::chrono::seconds(60);  // or until Generation() changes: asked once a second
+  // At least 1. Failures are forgotten earlier when Generation() changes, which is asked once a second.
+  std::chrono::seconds failure_ttl = std::chrono::seconds(60);
 
   // How long Decrypt and each Resolve wait for a wrapper's answer.
   std::chrono::milliseconds key_timeout = std::chrono::seconds(30);
@@ -94,10 +100,12 @@ struct Decision {
   bool was_encrypted = false;       // the metadata named at least one wrapped key
   bool worth_asking_again = false;  // "not now": the same call may succeed later
   Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver and kPending
-  int32_t num_messages = 1;         // messages in the entry (1 where the metadata's number is absent or below 1)
-  std::string_view payload;         // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
-  std::string_view key_name;        // of the wrapped key that opened it, inside metadata; empty otherwise
-  absl::Status status;              // OK with kDeliver; otherwise why, and what to do
+  // Messages in the entry (1 where the metadata's number is absent or below 1). Security: the sender's number, which
+  // nothing authenticates, up to 2^31 - 1: give back no more permits than you gave.
+  int32_t num_messages = 1;
+  std::string_view payload;   // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
+  std::string_view key_name;  // of the wrapped key that opened it, inside metadata; empty otherwise
+  absl::Status status;        // OK with kDeliver; otherwise why, and what to do
 };
 
 // A data key, or why there is none, for one message's wrapped keys. A data key serves every message that carries the
@@ -125,20 +133,21 @@ struct DecryptorCounters {
 
 // Decrypts messages of any number of producers. All functions may be called from any thread at any time, except that
 // destruction must not overlap any other call. Not copyable, not movable. After a fork() as MessageEncryptor: kFail,
-// kForked.
+// kForked. In a child make all of it anew, readers and wrappers too: the parent's threads may have held their locks.
 //
 // A payload may be up to 2^31 - 1 bytes. "Malformed" covers metadata that doesn't parse or is over the limits of
 // encryption_metadata.h, a nonce that isn't 12 bytes, a payload under 16 bytes, a data key that isn't 16, 24 or 32
-// bytes; the failure action applies to it as to a wrong key. kMisuse (a buffer too small, out overlapping payload) is
-// always kFail. Which cause leads to which action is a table: docs/failure-actions.md. A message has one data
-// key: the first of its wrapped keys that can be unwrapped is taken for it, and a payload that it doesn't authenticate
-// is forged.
+// bytes; the failure action applies to it as to a wrong key, except that a message whose EncryptionContext can't be
+// parsed is never delivered. kMisuse (a buffer too small, out overlapping payload) is always kFail. Which cause leads
+// to which action is a table: docs/failure-actions.md. A message has one data key: the first of its wrapped keys that
+// can be unwrapped is taken for it, and a payload that it doesn't authenticate is forged.
 class PULSEAL_EXPORT MessageDecryptor final {
  public:
   // INVALID_ARGUMENT (kMisuse) for options that break a rule above; INTERNAL where OpenSSL can't supply AES-GCM. Reads
   // no key.
   static absl::StatusOr<std::unique_ptr<MessageDecryptor>> Create(DecryptorOptions options);
-  // Never waits; afterwards no callback starts. Pending `done` functions of Resolve are dropped without a call.
+  // Never waits; afterwards no callback starts, but one that had begun on another thread may still be running: what
+  // callbacks capture must keep itself alive. Pending `done` functions of Resolve are dropped without a call.
   ~MessageDecryptor();
   MessageDecryptor(const MessageDecryptor&) = delete;
   MessageDecryptor& operator=(const MessageDecryptor&) = delete;
@@ -170,7 +179,7 @@ class PULSEAL_EXPORT MessageDecryptor final {
   // `metadata`. `done` is called exactly once, in the background, never inside the call, and must not block: with a key
   // or its failure inside the ResolvedKey, or with
   //   INVALID_ARGUMENT      metadata doesn't parse (kMalformed), or isn't encrypted (kMisuse)
-  //   RESOURCE_EXHAUSTED    max_pending calls are waiting (kLimitReached)
+  //   RESOURCE_EXHAUSTED    max_pending calls are waiting, or 64 MiB of wrapped keys (kLimitReached)
   //   FAILED_PRECONDITION   forked: then inside the call, since there is no background
   void Resolve(std::string_view metadata, std::function<void(absl::StatusOr<ResolvedKey>)> done);
   void Resolve(const MessageMetadataView& metadata, std::function<void(absl::StatusOr<ResolvedKey>)> done);

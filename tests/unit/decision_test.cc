@@ -17,7 +17,7 @@ using Action = Decision::Action;
 
 constexpr Failing kActions[] = {Failing::kFail, Failing::kDiscard, Failing::kConsume};
 constexpr Outlook kOutlooks[] = {Outlook::kNever, Outlook::kNotNow, Outlook::kRefused};
-constexpr Shape kGivenShapes[] = {Shape::kSingle, Shape::kChunk, Shape::kBatch, Shape::kPlain};
+constexpr Shape kGivenShapes[] = {Shape::kSingle, Shape::kChunk, Shape::kBatch, Shape::kPlain, Shape::kUnreadable};
 
 // Pulsar's documentation and the header's words, written down a second time.
 Action Expected(const FailurePolicy& policy, Outlook outlook, Shape shape) {
@@ -25,7 +25,7 @@ Action Expected(const FailurePolicy& policy, Outlook outlook, Shape shape) {
       outlook == Outlook::kNever || (outlook == Outlook::kNotNow && policy.apply_action_when_unavailable);
   if (!applies || policy.action == Failing::kFail) return Action::kFail;
   if (policy.action == Failing::kDiscard) return Action::kDiscard;
-  if (shape == Shape::kPlain) return Action::kFail;
+  if (shape == Shape::kPlain || shape == Shape::kUnreadable) return Action::kFail;
   if (shape == Shape::kBatch && !policy.deliver_whole_batch) return Action::kFail;
   return Action::kDeliverEncrypted;
 }
@@ -47,7 +47,7 @@ TEST(Decide, EveryCombination) {
       }
     }
   }
-  EXPECT_EQ(combinations, 144);
+  EXPECT_EQ(combinations, 180);
 }
 
 TEST(FailureOfUnwrap, SeparatesNeverFromNotNowByCode) {
@@ -81,17 +81,19 @@ TEST(FailureOfUnwrap, SeparatesNeverFromNotNowByCode) {
 
 TEST(MoreTelling, PutsNotNowFirstThenWhatCameClosestToTheDataKey) {
   const auto failure = [](Outlook outlook, Reason reason) { return Failure{outlook, reason, absl::OkStatus()}; };
-  const Failure in_order[] = {
-      failure(Outlook::kNotNow, Reason::kKeyServiceUnavailable), failure(Outlook::kNever, Reason::kMalformed),
-      failure(Outlook::kNever, Reason::kUnwrapFailed), failure(Outlook::kNever, Reason::kKeyUnusable),
-      failure(Outlook::kNever, Reason::kKeyNotFound)};
-  for (size_t i = 0; i < 5; ++i) {
-    for (size_t j = i + 1; j < 5; ++j) {
+  const Failure in_order[] = {failure(Outlook::kNotNow, Reason::kKeyServiceUnavailable),
+                              failure(Outlook::kNever, Reason::kLimitReached),
+                              failure(Outlook::kNever, Reason::kMalformed),
+                              failure(Outlook::kNever, Reason::kUnwrapFailed),
+                              failure(Outlook::kNever, Reason::kKeyUnusable),
+                              failure(Outlook::kNever, Reason::kKeyNotFound)};
+  for (size_t i = 0; i < 6; ++i) {
+    for (size_t j = i + 1; j < 6; ++j) {
       EXPECT_EQ(&MoreTelling(in_order[i], in_order[j]), &in_order[i]);
       EXPECT_EQ(&MoreTelling(in_order[j], in_order[i]), &in_order[i]);
     }
   }
-  EXPECT_EQ(&MoreTelling(in_order[2], Failure(in_order[2])), &in_order[2]) << "the first of two equals";
+  EXPECT_EQ(&MoreTelling(in_order[3], Failure(in_order[3])), &in_order[3]) << "the first of two equals";
 }
 
 // ---- docs/failure-actions.md is printed from the table
@@ -112,6 +114,7 @@ const char* Words(Shape shape) {
     case Shape::kBatch: return "batch";
     case Shape::kWholeBatch: return "batch, `deliver_whole_batch`";
     case Shape::kPlain: return "plaintext, `require_encryption`";
+    case Shape::kUnreadable: return "metadata that can't be read";
   }
   return "";
 }

@@ -14,6 +14,7 @@
 #include "tests/support/decryptor_fixture.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/made_message.h"
+#include "tests/support/test_keys.h"
 
 namespace pulseal {
 namespace {
@@ -48,7 +49,8 @@ TEST(CreateDecryptor, RefusesOptionsThatBreakARule) {
       {"unwraps_per_second", [](DecryptorOptions& o) { o.unwraps_per_second = 0; }},
       {"cache_max_keys", [](DecryptorOptions& o) { o.cache_max_keys = 0; }},
       {"cache_ttl", [](DecryptorOptions& o) { o.cache_ttl = seconds(-1); }},
-      {"failure_ttl", [](DecryptorOptions& o) { o.failure_ttl = seconds(-1); }},
+      {"failure_ttl", [](DecryptorOptions& o) { o.failure_ttl = seconds(0); }},
+      {"cache_max_failures", [](DecryptorOptions& o) { o.cache_max_failures = 63; }},
       {"key_timeout", [](DecryptorOptions& o) { o.key_timeout = std::chrono::milliseconds(0); }},
       {"background", [](DecryptorOptions& o) { o.background.mode = Background::Mode::kExecutor; }},
   };
@@ -607,6 +609,23 @@ TEST_F(DecryptToString, MetadataThatDoesNotParseIsMalformed) {
   EXPECT_EQ(decryptor().counters().malformed, 3u);
 }
 
+TEST_F(DecryptToString, MetadataWithoutAnEncryptionContextIsNeverDelivered) {
+  const std::string empty_wrapped_key = std::string("\x6a\x00", 2) + std::string("\x7a\x0ctwelve bytes", 14);
+  for (const Failing action : {Failing::kConsume, Failing::kDiscard}) {
+    for (const bool require_encryption : {false, true}) {
+      for (const std::string& metadata : {std::string("\xff\xff\xff"), empty_wrapped_key}) {
+        decryptor_.reset();
+        options_.failure_action = action;
+        options_.require_encryption = require_encryption;
+        const Decision decision = decryptor().Decrypt(metadata, "a broker's own bytes", &out_);
+        EXPECT_EQ(decision.action, action == Failing::kDiscard ? Action::kDiscard : Action::kFail);
+        EXPECT_EQ(decision.reason, Reason::kMalformed);
+        EXPECT_EQ(decision.payload, "");
+      }
+    }
+  }
+}
+
 TEST_F(DecryptToString, EmptyMetadataIsAPlainMessage) {
   std::string out;
   EXPECT_EQ(decryptor().Decrypt("", "hello", &out).payload, "hello");
@@ -659,6 +678,57 @@ TEST_F(CostOfAMessage, NamesThatAreNotHeldCostNoOperation) {
   EXPECT_EQ(decryptor().counters().unwraps, 1u);
 }
 
+TEST_F(CostOfAMessage, EachWrappedKeyAskedForIsCharged) {
+  options_.unwraps_per_second = 4;
+  for (const char* name : {"a", "b", "c", "d"}) wrapper_->SetStatus(name, absl::NotFoundError("x"));
+  EXPECT_EQ(Decrypt(Seal("hello", {"a", "b", "c", "d"})).reason, Reason::kKeyNotFound);
+  EXPECT_EQ(Decrypt(Seal("hello", {"mine"})).reason, Reason::kKeyServiceUnavailable);
+  EXPECT_EQ(decryptor().counters().unwraps, 0u);
+  Pass(std::chrono::milliseconds(250));
+  EXPECT_EQ(Decrypt(Seal("hello", {"mine"})).payload, "hello");
+}
+
+// A key pair that was rolled twice, all of one size.
+class RolledKeys final : public CryptoKeyReader {
+ public:
+  absl::StatusOr<EncryptionKeyInfo> GetPublicKey(const std::string&) override { return absl::NotFoundError("none"); }
+  absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string&, const KeyMetadata&) override {
+    std::vector<EncryptionKeyInfo> keys;
+    for (int i = 0; i < 3; ++i) keys.push_back({SecretBytes::CopyOf(testing::TestKey("rsa-2048.private.pem")), {}});
+    return keys;
+  }
+};
+
+TEST_F(CostOfAMessage, WrappedKeysThatAloneCostMoreAreGivenUpOneByOne) {
+  options_.key_wrapper = nullptr;
+  options_.key_reader = std::make_shared<RolledKeys>();
+  options_.max_private_key_operations = 2;
+  options_.failure_action = Failing::kDiscard;
+  MadeMessage message = Seal("hello", {"a", "b"});
+  for (WrappedKey& key : message.keys) key.bytes.assign(256, key.key_name[0]);
+
+  const Decision first = Decrypt(message);
+  EXPECT_EQ(first.action, Action::kFail) << "the second wrapped key is still to be tried";
+  EXPECT_EQ(first.reason, Reason::kLimitReached);
+  EXPECT_TRUE(first.worth_asking_again);
+  EXPECT_EQ(decryptor().counters().unwraps, 2u);
+  for (int i = 0; i < 2; ++i) {
+    const Decision next = Decrypt(message);
+    EXPECT_EQ(next.action, Action::kDiscard);
+    EXPECT_EQ(next.reason, Reason::kLimitReached);
+    EXPECT_FALSE(next.worth_asking_again);
+    EXPECT_EQ(decryptor().counters().unwraps, 4u);
+  }
+}
+
+TEST_F(CostOfAMessage, AKeyServiceThatThrottlesIsNotNowForEver) {
+  options_.failure_action = Failing::kDiscard;
+  wrapper_->SetStatus("orders", absl::ResourceExhaustedError("slow down"));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Decrypt(Seal("hello", {"orders"})).worth_asking_again);
+  wrapper_->SetStatus("orders", absl::OkStatus());
+  EXPECT_EQ(Decrypt(Seal("hello", {"orders"})).payload, "hello");
+}
+
 TEST_F(CostOfAMessage, BeyondUnwrapsPerSecondItIsNotNow) {
   options_.unwraps_per_second = 2;
   wrapper_->SetStatus("c", absl::NotFoundError("x"));
@@ -685,6 +755,7 @@ TEST_F(CostOfAMessage, OperationsBeyondTheFirstAreCharged) {
 
 TEST_F(CostOfAMessage, AFloodOfMintedMessagesEvictsNoGoodKey) {
   options_.cache_max_keys = 2;
+  options_.max_wrapped_keys = 10;
   options_.cache_max_failures = 10;
   options_.unwraps_per_second = 1000000;
   EXPECT_EQ(Decrypt(Seal("hello", {"orders"})).action, Action::kDeliver);
@@ -942,6 +1013,39 @@ TEST_P(ResolveMessage, BeyondMaxPendingItIsRefusedUntilOneIsAnswered) {
   EXPECT_TRUE(fourth->at(0).ok());
   EXPECT_EQ(first->size(), 1u);
   EXPECT_EQ(second->size(), 1u);
+}
+
+TEST_P(ResolveMessage, LargeWrappedKeysAreHeldWithinABoundHoweverManyCallsMayWait) {
+  const auto minted = [](size_t number) {
+    MadeMessage message = Seal("hello", std::vector<std::string>(64, "orders"));
+    for (WrappedKey& key : message.keys) key.bytes.assign(kMaxWrappedKeySize, 'x');
+    message.keys[0].bytes.replace(0, 8, absl::StrCat(10000000 + number));
+    return message;
+  };
+  constexpr size_t kFit = (64 << 20) / (64 * kMaxWrappedKeySize);  // a few less, since each has a name and sizes
+  wrapper_->SetManner(Manner::kHeld);
+  size_t accepted = 0, refused = 0;
+  for (size_t i = 0; i < kFit; ++i) {
+    const Answers answers = Resolve(minted(i));
+    Maintain();
+    if (answers->empty()) {
+      ++accepted;
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(answers->at(0).status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(ReasonOf(answers->at(0).status()), Reason::kLimitReached);
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_GT(accepted, kFit / 10 * 9);
+
+  wrapper_->SetManner(Manner::kInside);
+  wrapper_->Release();
+  Maintain();
+  const Answers afterwards = Resolve(minted(kFit));
+  Maintain();
+  ASSERT_EQ(afterwards->size(), 1u);
+  EXPECT_TRUE(afterwards->at(0).ok());
 }
 
 TEST_P(ResolveMessage, ADoneFunctionMayResolveAgainWithinMaxPending) {

@@ -70,6 +70,7 @@ TEST_F(DecryptorThreads, AnswersFromOtherThreadsGoThroughAllCandidates) {
 
 TEST_F(DecryptorThreads, ManyThreadsManyKeysSmallCacheAndForget) {
   options_.cache_max_keys = 4;
+  options_.max_wrapped_keys = 4;
   options_.cache_max_failures = 4;
   options_.unwraps_per_second = 1000000000;
   wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
