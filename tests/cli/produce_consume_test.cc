@@ -251,6 +251,33 @@ END)"),
   EXPECT_THAT(consumed.err, HasSubstr("pulseal: t.topic: 1 message not read, the first in entry 1 at offset 16: "));
 }
 
+TEST_F(ProduceConsumeTest, PlaintextIsNotRead) {
+  // A topic file whose one record is a good entry without encryption.
+  EXPECT_EQ(Run(R"(python3 - <<'END'
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return (crc ^ 0xFFFFFFFF).to_bytes(4, "big")
+metadata = b"\x0a\x01p\x10\x00\x18\x00"
+rest = len(metadata).to_bytes(4, "big") + metadata + b"an attacker's words"
+entry = b"\x0e\x01" + crc32c(rest) + rest
+head = b"\xf5PTR" + len(entry).to_bytes(4, "big")
+open("t.topic", "wb").write(b"pulseal-topic 1\n" + head + crc32c(head + (16).to_bytes(8, "big")) + entry)
+END)"),
+            kQuietSuccess);
+  for (const std::string action : {"fail", "consume"}) {
+    const Outcome consumed = Run("pulseal consume t.topic --on-failure " + action);
+    EXPECT_EQ(consumed.status, 1);
+    EXPECT_EQ(consumed.out, "");
+    EXPECT_THAT(consumed.err, HasSubstr("pulseal: t.topic: 1 message not read, the first in entry 1 at offset 16: the "
+                                        "message is not encrypted"));
+    EXPECT_EQ(std::count(consumed.err.begin(), consumed.err.end(), '\n'), 1) << consumed.err;
+  }
+}
+
 TEST_F(ProduceConsumeTest, ASecondWriterIsRefused) {
   const Outcome both = Run(
       "mkfifo go; pulseal produce t.topic --to orders < go & exec 3> go; echo one >&3; "

@@ -109,6 +109,8 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments&
   }
   DecryptorOptions options;
   options.key_wrapper = LocalKeyWrapper(KeyDirectory(arguments.key_directory, directory_options), policy);
+  // "pulseal produce" always encrypts: plaintext was put there by somebody else.
+  options.require_encryption = true;
   options.failure_action = FailureActions().at(arguments.on_failure);
   // A recording of many producers may have more data keys than a consumer meets in a second, and nobody else waits
   // here.
@@ -231,6 +233,7 @@ extern const Command kConsumeCommand = {
     "  fail      it is missing, and the exit status is 1\n"
     "  discard   it is left out\n"
     "  consume   its ciphertext is written in its place, in base64\n"
+    "Only encrypted messages are read; one that isn't encrypted counts as one that can't be read.\n"
     "A payload is written as it stands: a batch, a chunk or a compressed message isn't taken apart.\n\n"
     "Example: pulseal consume orders.topic > messages.txt",
     Define};
