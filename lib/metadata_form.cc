@@ -2,7 +2,6 @@
 #include "lib/metadata_form.h"
 
 #include <algorithm>
-#include <functional>
 #include <new>
 
 #include "absl/strings/str_cat.h"
