@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/key_uri.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <utility>
@@ -89,9 +90,21 @@ absl::StatusOr<KeySource> ParseData(std::string_view rest) {
   return KeySource(std::move(*key));
 }
 
+// A mistyped data: URI, or PEM text in its place, would otherwise be taken for a path, and repeated in the message that there is no
+// such file.
+bool MayBeAKey(std::string_view path) {
+  for (const std::string_view sign : {"-----", "\n", "\r", "base64,", "data:"}) {
+    if (path.find(sign) != std::string_view::npos) return true;
+  }
+  return path.size() > PATH_MAX;
+}
+
 absl::StatusOr<KeySource> PathFrom(std::string_view path) {
   if (path.empty()) return BadUri("the path is empty");
   if (path.find('\0') != std::string_view::npos) return BadUri("a path with a NUL byte");
+  if (MayBeAKey(path)) {
+    return BadUri("this looks like the key itself, not like a path; expected data:application/x-pem-file;base64,...");
+  }
   return KeySource(KeyPath{std::string(path)});
 }
 

@@ -55,8 +55,6 @@ void AppendBytesField(uint32_t field, std::string_view bytes, std::string* out) 
   out->append(bytes);
 }
 
-size_t BytesFieldSize(uint32_t field, size_t size) {
-  return VarintSize(Tag(field, kBytes)) + VarintSize(size) + size;
-}
+size_t BytesFieldSize(uint32_t field, size_t size) { return VarintSize(Tag(field, kBytes)) + VarintSize(size) + size; }
 
 }  // namespace pulseal::wire

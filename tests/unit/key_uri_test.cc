@@ -93,6 +93,13 @@ TEST(KeyUri, MessagesDoNotRepeatTheKey) {
     EXPECT_THAT(ParseKeyUri(uri).status().ToString(), Not(HasSubstr("secret"))) << uri;
     EXPECT_THAT(ParseKeyUri(uri).status().ToString(), Not(HasSubstr("c2VjcmV0"))) << uri;
   }
+  // Taken for paths these would be repeated in the message that there is no such file.
+  for (const std::string uri : {"-----BEGIN PRIVATE KEY-----c2VjcmV0", " data:application/x-pem-file,c2VjcmV0",
+                                "application/x-pem-file;base64,c2VjcmV0", "file:c2VjcmV0%0Ac2VjcmV0"}) {
+    const absl::Status error = ParseKeyUri(uri).status();
+    EXPECT_EQ(ReasonOf(error), Reason::kKeyUnusable) << uri;
+    EXPECT_EQ(error.message().find("c2VjcmV0"), absl::string_view::npos) << error;
+  }
 }
 
 TEST(KeyUris, ReadsByName) {
