@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What happens beside the calls: a rotation that failed in the background, a message that left in clear.
+// What happens beside the calls: a rotation that failed in the background, a message that left in clear. What a key
+// directory has to say about its files goes to KeyDirectoryOptions::on_warning instead.
 #ifndef PULSEAL_CRYPTO_EVENT_H_
 #define PULSEAL_CRYPTO_EVENT_H_
 
@@ -18,7 +19,6 @@ struct CryptoEvent {
     kRotationFailed,  // the present data key stays in use; status says why, key_name for whom; it is tried again
     kHardLimit,       // a data key reached a hard limit with no next one ready: Encrypt fails, or SEND may begin
     kSentInClear,     // kSend: messages leave unencrypted
-    kKeyWarning,      // a key file that others can read, and the like
     kUnwrapFailed,    // consumer: a wrapped key could not be opened, for good (remembered for failure_ttl)
     kKeyUnavailable,  // consumer: a key could not be had now
   };
