@@ -9,7 +9,6 @@
 #include <atomic>
 #include <deque>
 #include <exception>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -64,8 +63,9 @@ class Agenda {
   std::deque<Item> items_;
 };
 
-// Handed to the embedder's executor; the worker only remembers whether it was stopped.
-class ExecutorWorker final : public BackgroundWorker, public std::enable_shared_from_this<ExecutorWorker> {
+// Handed to the embedder's executor; the worker only remembers whether it was stopped. What waits in the executor keeps
+// that alone alive: the worker holds the executor, which would then hold itself.
+class ExecutorWorker final : public BackgroundWorker {
  public:
   explicit ExecutorWorker(Background options)
       : BackgroundWorker(std::move(options.clock)), executor_(std::move(options.executor)) {}
@@ -73,24 +73,24 @@ class ExecutorWorker final : public BackgroundWorker, public std::enable_shared_
   void Run(Work work) override { After(nanoseconds(0), std::move(work)); }
 
   void After(nanoseconds delay, Work work) override {
-    if (stopped_.load(std::memory_order_acquire)) return;
+    if (stopped_->load(std::memory_order_acquire)) return;
     RunCatching([&] {
-      executor_(delay, [self = shared_from_this(), work = std::move(work)] {
-        if (!self->stopped_.load(std::memory_order_acquire)) RunCatching(work);
+      executor_(delay, [stopped = stopped_, work = std::move(work)] {
+        if (!stopped->load(std::memory_order_acquire)) RunCatching(work);
       });
     });
   }
 
   void Maintain() override {}
-  void Stop() override { stopped_.store(true, std::memory_order_release); }
+  void Stop() override { stopped_->store(true, std::memory_order_release); }
 
  private:
   const Executor executor_;
-  std::atomic<bool> stopped_{false};
+  const std::shared_ptr<std::atomic<bool>> stopped_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 // Kept until the client's timer calls.
-class MaintainWorker final : public BackgroundWorker {
+class MaintainWorker final : public BackgroundWorker, public std::enable_shared_from_this<MaintainWorker> {
  public:
   explicit MaintainWorker(Background options) : BackgroundWorker(std::move(options.clock)) {}
 
@@ -104,13 +104,16 @@ class MaintainWorker final : public BackgroundWorker {
 
   // What becomes due while other work runs waits for the next call, so that this one ends.
   void Maintain() override {
+    const auto self = shared_from_this();  // work may drop the last other reference
     std::vector<Work> due;
     const nanoseconds now = Now();
     {
       MutexLock lock(mutex_);
       while (agenda_.IsDue(now)) due.push_back(agenda_.Take());
     }
-    for (const Work& work : due) RunCatching(work);
+    for (const Work& work : due) {
+      if (!stopped()) RunCatching(work);
+    }
   }
 
   void Stop() override {
@@ -121,6 +124,11 @@ class MaintainWorker final : public BackgroundWorker {
   }
 
  private:
+  bool stopped() {
+    MutexLock lock(mutex_);
+    return stopped_;
+  }
+
   Mutex mutex_;
   Agenda agenda_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
@@ -133,35 +141,24 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   explicit ThreadWorker(Background options) : BackgroundWorker(std::move(options.clock)) {}
 
   void Run(Work work) override {
-    bool need_thread = false;
     {
       MutexLock lock(mutex_);
       if (stopped_) return;
       ready_.push_back(std::move(work));
-      need_thread = idle_runners_ < ready_.size() && runners_ < kMostRunners;
-      if (need_thread) ++runners_;
     }
     changed_.NotifyAll();
-    if (need_thread && !StartThread([self = shared_from_this()] { self->RunUntilIdle(); })) {
-      MutexLock lock(mutex_);
-      --runners_;
-    }
+    StartMissingThreads();
   }
 
   void After(nanoseconds delay, Work work) override {
     const nanoseconds due = Now() + delay;
-    bool need_thread = false;
     {
       MutexLock lock(mutex_);
       if (stopped_) return;
       agenda_.Add(due, std::move(work));
-      need_thread = !std::exchange(timer_runs_, true);
     }
     changed_.NotifyAll();
-    if (need_thread && !StartThread([self = shared_from_this()] { self->WaitForDeadlines(); })) {
-      MutexLock lock(mutex_);
-      timer_runs_ = false;
-    }
+    StartMissingThreads();
   }
 
   void Maintain() override {}
@@ -185,6 +182,33 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   // now and then.
   static constexpr std::chrono::milliseconds kLongestWait{500};
 
+  // A thread that can't be started now is still missing at the next call, and after the next deadline.
+  void StartMissingThreads() {
+    if (NeedsRunner() && !StartThread([self = shared_from_this()] { self->RunUntilIdle(); })) {
+      MutexLock lock(mutex_);
+      --runners_;
+      --free_runners_;
+    }
+    if (NeedsTimer() && !StartThread([self = shared_from_this()] { self->WaitForDeadlines(); })) {
+      MutexLock lock(mutex_);
+      timer_runs_ = false;
+    }
+  }
+
+  // Counts the missing thread as if it were there, so that nobody else starts it too.
+  bool NeedsRunner() {
+    MutexLock lock(mutex_);
+    if (free_runners_ >= ready_.size() || runners_ == kMostRunners) return false;
+    ++runners_;
+    ++free_runners_;
+    return true;
+  }
+
+  bool NeedsTimer() {
+    MutexLock lock(mutex_);
+    return !agenda_.empty() && !std::exchange(timer_runs_, true);
+  }
+
   // Every signal is blocked, so that the embedding program's handlers never run on a thread that it doesn't know.
   template <typename Body>
   static bool StartThread(Body body) {
@@ -194,7 +218,7 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
     bool started = true;
     try {
       std::thread(std::move(body)).detach();
-    } catch (const std::system_error&) {
+    } catch (...) {
       started = false;
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -202,18 +226,22 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   }
 
   void RunUntilIdle() {
-    while (Work work = NextReady()) RunCatching(work);
+    while (Work work = NextReady()) {
+      RunCatching(work);
+      work = nullptr;  // gone before this thread waits again, with whatever it kept alive
+      MutexLock lock(mutex_);
+      ++free_runners_;
+    }
   }
 
   // Empty when there was nothing to do for kIdle, or the worker was stopped.
   Work NextReady() {
     const auto idle_until = std::chrono::steady_clock::now() + kIdle;
     MutexLock lock(mutex_);
-    ++idle_runners_;
     while (ready_.empty() && !stopped_ && std::chrono::steady_clock::now() < idle_until) {
       changed_.WaitUntil(mutex_, idle_until);
     }
-    --idle_runners_;
+    --free_runners_;
     if (ready_.empty()) {
       --runners_;
       return nullptr;
@@ -224,7 +252,10 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   }
 
   void WaitForDeadlines() {
-    while (Work work = NextDue()) RunCatching(work);
+    while (Work work = NextDue()) {
+      RunCatching(work);
+      StartMissingThreads();
+    }
   }
 
   Work NextDue() {
@@ -244,7 +275,7 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   Agenda agenda_ ABSL_GUARDED_BY(mutex_);
   std::deque<Work> ready_ ABSL_GUARDED_BY(mutex_);
   size_t runners_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t idle_runners_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t free_runners_ ABSL_GUARDED_BY(mutex_) = 0;  // that run no work
   bool timer_runs_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
