@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/metadata_scanner.h"
 #include "lib/status.h"
 
 namespace pulseal {
@@ -29,10 +30,14 @@ absl::Status NamingKey(const std::string& key_name, const absl::Status& status) 
 }
 
 absl::Status CheckAnswer(const std::string& key_name, const WrappedKey& answer) {
-  if (answer.key_name == key_name && !answer.bytes.empty()) return absl::OkStatus();
-  return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kKeyUnusable,
-                    answer.bytes.empty() ? "the key wrapper answered without bytes"
-                                         : absl::StrCat("the key wrapper answered for ", Quoted(answer.key_name)));
+  const auto unusable = [](std::string_view why) {
+    return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kKeyUnusable,
+                      absl::StrCat("the key wrapper answered ", AsAbsl(why)));
+  };
+  if (answer.bytes.empty()) return unusable("without bytes");
+  if (answer.key_name != key_name) return unusable(absl::StrCat("for ", Quoted(answer.key_name)));
+  const absl::Status fits = SerializeWrappedKeys(absl::MakeConstSpan(&answer, 1)).status();
+  return fits.ok() ? fits : unusable(absl::StrCat("with more than a message may carry: ", fits.message()));
 }
 
 }  // namespace
@@ -94,14 +99,16 @@ void RecipientWrapping::Fail(size_t index, const absl::Status& status) {
 }
 
 void RecipientWrapping::GiveUp() {
-  size_t index = 0;
+  std::string key_name;
   {
     MutexLock lock(mutex_);
-    index = static_cast<size_t>(std::find(answered_.begin(), answered_.end(), false) - answered_.begin());
+    const auto missing = std::find(answered_.begin(), answered_.end(), false);
+    if (missing == answered_.end()) return;  // the last answer is here, and about to end it
+    key_name = key_names_[static_cast<size_t>(missing - answered_.begin())];
   }
-  if (index == key_names_.size()) return;
-  Fail(index,
-       MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "no answer within key_timeout"));
+  const absl::Status status =
+      MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "no answer within key_timeout");
+  Finish({NamingKey(key_name, status), key_name, {}});
 }
 
 void RecipientWrapping::Abandon() { End(); }
