@@ -108,10 +108,9 @@ bool DataKey::Draw(Budget needed, bool up_to_a_block, Budget* drawn) {
   return true;
 }
 
-bool DataKey::ClaimSoftLimit() {
-  const bool reached = messages_drawn_.load(std::memory_order_relaxed) >= config_.limits.messages ||
-                       bytes_drawn_.load(std::memory_order_relaxed) >= config_.limits.bytes;
-  return reached && !soft_limit_claimed_.exchange(true, std::memory_order_relaxed);
+bool DataKey::SoftLimitReached() const {
+  return messages_drawn_.load(std::memory_order_relaxed) >= config_.limits.messages ||
+         bytes_drawn_.load(std::memory_order_relaxed) >= config_.limits.bytes;
 }
 
 std::chrono::nanoseconds DataKey::UntilNextAge(std::chrono::nanoseconds now) const {

@@ -47,15 +47,15 @@ class DataKey {
   // A slot number that was never handed out before; kLimitReached once all are.
   absl::StatusOr<uint32_t> TakeSlotNumber();
 
-  // Takes from the budgets: `messages` and `bytes`, or up to a block of either where `at_most_a_block` allows more.
+  // Takes from the budgets: `messages` and `bytes`, or up to a block of either where `up_to_a_block` allows more.
   // False, and nothing taken, where a hard limit doesn't leave as much.
   struct Budget {
     uint64_t messages = 0, bytes = 0;
   };
   bool Draw(Budget needed, bool up_to_a_block, Budget* drawn);
 
-  // True once, for the first caller after a soft limit of messages or bytes was reached.
-  bool ClaimSoftLimit();
+  // Whether a soft limit of messages or bytes is reached.
+  bool SoftLimitReached() const;
 
   bool SoftAgeReached(std::chrono::nanoseconds now) const { return now - created_ >= config_.limits.age; }
   bool HardAgeReached(std::chrono::nanoseconds now) const { return now - created_ >= config_.limits.hard_age; }
@@ -77,7 +77,6 @@ class DataKey {
   alignas(128) std::atomic<uint64_t> messages_drawn_{0};
   std::atomic<uint64_t> bytes_drawn_{0};
   std::atomic<uint64_t> next_slot_{0};
-  std::atomic<bool> soft_limit_claimed_{false};
 };
 
 // A slot number of one data key, a keyed context, and a share of the budgets: all that a thread needs to encrypt

@@ -19,6 +19,10 @@ constexpr milliseconds kLongestRetry{5 * 60 * 1000};
 constexpr int kMostDoublings = 9;
 constexpr std::chrono::seconds kOverdueCheck{1};
 
+// Background work that is so late is taken for lost (an executor that was full and threw, a thread that could not be
+// started), and done anew when a message needs it.
+constexpr std::chrono::minutes kLost{1};
+
 // Doubling, and up to half of it by chance, so that many producers don't ask a key service that comes back all at once.
 nanoseconds RetryDelay(int failures_in_a_row) {
   const milliseconds delay =
@@ -195,13 +199,17 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
 }
 
 void DataKeyRotation::ChangeAsync(KeyNames key_names, std::function<void(absl::Status)> done) {
-  config_.worker->Run([self = shared_from_this(), key_names = std::move(key_names), done = std::move(done)] {
+  config_.worker->Run([weak = weak_from_this(), key_names = std::move(key_names), done = std::move(done)] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
     self->AwaitTurn([self, key_names, done] { self->ChangeInTurn(key_names, done); });
   });
 }
 
 void DataKeyRotation::ChangeInTurn(const KeyNames& key_names, const std::function<void(absl::Status)>& done) {
-  const auto finish = [self = shared_from_this(), key_names, done](KeyOrFailure made, const std::string&) {
+  const auto finish = [weak = weak_from_this(), key_names, done](KeyOrFailure made, const std::string&) {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
     const absl::Status status = self->FinishChange(key_names, std::move(made));
     self->EndChange(status);
     self->config_.worker->Run([done, status] { done(status); });
@@ -214,11 +222,13 @@ void DataKeyRotation::ChangeInTurn(const KeyNames& key_names, const std::functio
 // ---- the next key, because of a limit
 
 void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
+  const nanoseconds now = config_.worker->Now();
   uint64_t attempt = 0;
   {
     MutexLock lock(mutex_);
     const bool is_there = present_ != nullptr && present_ != key;
-    if (stopped_ || preparing_ || is_there) return;
+    const bool under_way = preparing_ && now < attempt_lapses_;
+    if (stopped_ || under_way || is_there) return;
     preparing_ = true;
     failures_in_a_row_ = 0;
     attempt = ++attempt_;
@@ -226,9 +236,19 @@ void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
   AttemptNext(attempt);
 }
 
+// False where the attempt is out of date.
+bool DataKeyRotation::Expect(uint64_t attempt, nanoseconds step_takes) {
+  const nanoseconds now = config_.worker->Now();
+  MutexLock lock(mutex_);
+  if (stopped_ || attempt != attempt_) return false;
+  attempt_lapses_ = now + step_takes + kLost;
+  return true;
+}
+
 void DataKeyRotation::AttemptNext(uint64_t attempt) {
-  const auto finish = [self = shared_from_this(), attempt](KeyOrFailure made, const std::string& failed_key_name) {
-    self->FinishNext(attempt, std::move(made), failed_key_name);
+  if (!Expect(attempt, config_.key_timeout)) return;
+  const auto finish = [weak = weak_from_this(), attempt](KeyOrFailure made, const std::string& failed_key_name) {
+    if (const auto self = weak.lock()) self->FinishNext(attempt, std::move(made), failed_key_name);
   };
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(std::nullopt), finish);
   if (!wrapping.ok()) return finish(wrapping.status(), {});
@@ -258,21 +278,16 @@ void DataKeyRotation::RetryLater(uint64_t attempt) {
     MutexLock lock(mutex_);
     delay = RetryDelay(++failures_in_a_row_);
   }
+  if (!Expect(attempt, delay)) return;
   config_.worker->After(delay, [weak = weak_from_this(), attempt] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    {
-      MutexLock lock(self->mutex_);
-      if (self->stopped_ || attempt != self->attempt_) return;
-    }
-    self->AttemptNext(attempt);
+    if (const auto self = weak.lock()) self->AttemptNext(attempt);
   });
 }
 
 // ---- limits and time
 
 void DataKeyRotation::AfterDraw(const std::shared_ptr<DataKey>& key) {
-  if (key->ClaimSoftLimit()) PrepareNextAfter(key);
+  if (key->SoftLimitReached()) PrepareNextAfter(key);
   CheckAge(key);
 }
 
@@ -281,6 +296,8 @@ void DataKeyRotation::Exhausted(const std::shared_ptr<DataKey>& key) {
   PrepareNextAfter(key);
 }
 
+void DataKeyRotation::Refused() { PrepareNextAfter(nullptr); }
+
 void DataKeyRotation::CheckAge(const std::shared_ptr<DataKey>& key) {
   const nanoseconds now = config_.worker->Now();
   if (!key->SoftAgeReached(now)) return;
@@ -288,29 +305,31 @@ void DataKeyRotation::CheckAge(const std::shared_ptr<DataKey>& key) {
   PrepareNextAfter(key);
 }
 
-// One timer at a time: it looks at whichever key is present when it fires, and sets itself again. It never waits beyond
+// One timer counts: it looks at whichever key is present when it fires, and sets itself again. It never waits beyond
 // the soft age of the present key, nor, once that is overdue, longer than a moment: so it can't be too late for the
 // next key either.
 void DataKeyRotation::ArmAgeTimer() {
+  const nanoseconds now = config_.worker->Now();
   nanoseconds delay;
   {
     MutexLock lock(mutex_);
-    if (stopped_ || age_timer_armed_ || present_ == nullptr) return;
-    age_timer_armed_ = true;
-    const nanoseconds now = config_.worker->Now();
+    const bool armed = age_timer_due_.has_value() && now < *age_timer_due_ + kLost;
+    if (stopped_ || armed || present_ == nullptr) return;
     delay = present_->UntilNextAge(now);
     if (present_->SoftAgeReached(now)) delay = std::min<nanoseconds>(delay, kOverdueCheck);
+    age_timer_due_ = now + delay;
   }
-  config_.worker->After(delay, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->OnAgeTimer();
+  config_.worker->After(delay, [weak = weak_from_this(), due = now + delay] {
+    if (const auto self = weak.lock()) self->OnAgeTimer(due);
   });
 }
 
-void DataKeyRotation::OnAgeTimer() {
+void DataKeyRotation::OnAgeTimer(nanoseconds due) {
   std::shared_ptr<DataKey> key;
   {
     MutexLock lock(mutex_);
-    age_timer_armed_ = false;
+    if (age_timer_due_ != due) return;  // late, and replaced by another meanwhile
+    age_timer_due_.reset();
     key = present_;
   }
   if (key == nullptr) return;

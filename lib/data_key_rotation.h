@@ -27,7 +27,8 @@ namespace pulseal {
 
 // The present data key and the next one, made ahead of time. A new key is built aside, wrapped for every recipient, and
 // takes over in one step; whatever fails leaves the present one in use up to its hard limits. Thread-safe. Answers and
-// timers that come late keep it alive, and find it stopped.
+// timers that come late find it stopped, or gone: they don't keep it alive, since whoever owes an answer may be the
+// wrapper that it keeps alive itself.
 class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
  public:
   struct Config {
@@ -69,6 +70,8 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   void AfterDraw(const std::shared_ptr<DataKey>& key);
   // `key` has no budget left: nothing is encrypted until the next one is there.
   void Exhausted(const std::shared_ptr<DataKey>& key);
+  // A message found no data key: asks for the next one again where the work of making it was lost.
+  void Refused();
 
   // No callback begins afterwards; the present key is let go, and so are those that are being wrapped. Never waits.
   void Stop();
@@ -78,7 +81,6 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
 
  private:
   using KeyOrFailure = absl::StatusOr<std::shared_ptr<DataKey>>;
-  class Turn;
 
   explicit DataKeyRotation(Config config);
 
@@ -101,11 +103,12 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   void AttemptNext(uint64_t attempt);
   void FinishNext(uint64_t attempt, KeyOrFailure made, const std::string& failed_key_name);
   void RetryLater(uint64_t attempt);
+  bool Expect(uint64_t attempt, std::chrono::nanoseconds step_takes);
 
   // Time.
   void CheckAge(const std::shared_ptr<DataKey>& key);
   void ArmAgeTimer();
-  void OnAgeTimer();
+  void OnAgeTimer(std::chrono::nanoseconds due);
 
   void TakeOver(std::shared_ptr<DataKey> key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Retire(const std::shared_ptr<DataKey>& key, const char* limit);
@@ -128,7 +131,8 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   uint64_t attempt_ ABSL_GUARDED_BY(mutex_) = 0;    // of making the next key; another number is out of date
   bool preparing_ ABSL_GUARDED_BY(mutex_) = false;  // an attempt runs, or waits for its retry
   int failures_in_a_row_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool age_timer_armed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::chrono::nanoseconds attempt_lapses_ ABSL_GUARDED_BY(mutex_){0};  // its next step should have been done by then
+  std::optional<std::chrono::nanoseconds> age_timer_due_ ABSL_GUARDED_BY(mutex_);  // of the timer that counts
 };
 
 }  // namespace pulseal

@@ -118,8 +118,8 @@ std::shared_ptr<KeyWrapper> WrapperFor(const EncryptorOptions& options) {
 
 struct PinnedState {
   std::shared_ptr<DataKey> key;
-  std::shared_ptr<const DataKeyRotation> owner;  // whose pin it is
-  uint64_t change = 0;                           // the owner's changes() when it was made
+  std::weak_ptr<const DataKeyRotation> owner;  // whose pin it is
+  uint64_t change = 0;                         // the owner's changes() when it was made
   uint32_t slot = 0;
   uint32_t chunks = 0;
   std::atomic<uint32_t> used{0};
@@ -228,6 +228,7 @@ absl::Status EncryptorState::Refresh(EncryptLane& lane) {
   lane.epoch = present.epoch;
   if (present.key == nullptr) {
     lane.slot = DataKeySlot();
+    rotation_->Refused();
     return present.refusal;
   }
   if (lane.slot.key() == present.key) return absl::OkStatus();
@@ -274,7 +275,10 @@ absl::StatusOr<std::shared_ptr<PinnedState>> EncryptorState::Pin(int chunks) {
   for (;;) {
     const uint64_t change = rotation_->changes();
     const DataKeyRotation::Present present = rotation_->present();
-    if (present.key == nullptr) return present.refusal;
+    if (present.key == nullptr) {
+      rotation_->Refused();
+      return present.refusal;
+    }
     DataKey::Budget drawn;
     if (!present.key->Draw({static_cast<uint64_t>(chunks), 0}, /*up_to_a_block=*/false, &drawn)) {
       rotation_->Exhausted(present.key);
@@ -294,7 +298,7 @@ absl::StatusOr<std::shared_ptr<PinnedState>> EncryptorState::Pin(int chunks) {
 }
 
 absl::Status EncryptorState::CheckPin(const PinnedState& pin) const {
-  if (pin.owner != rotation_) {
+  if (pin.owner.lock() != rotation_) {
     return Misuse(absl::StatusCode::kFailedPrecondition, "the pin was made by another encryptor");
   }
   if (pin.change == rotation_->changes() && !pin.key->HardAgeReached(worker_->Now())) return absl::OkStatus();

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <set>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -431,6 +432,102 @@ TEST_F(MessageEncryptorTest, AWrapperThatNeverAnswersDelaysNoMessage) {
   EXPECT_NE(Send(*encryptor).data_key, first);
 }
 
+TEST_F(MessageEncryptorTest, BackgroundWorkThatTheExecutorLosesIsAskedForAgainByLaterMessages) {
+  bool throws = false;
+  EncryptorOptions options = Options();
+  options.rotation.messages = 2;
+  options.rotation.hard_messages = 100;
+  options.background.executor = [&throws, executor = options.background.executor](auto delay, auto work) {
+    if (throws) throw std::runtime_error("the queue is full");
+    executor(delay, std::move(work));
+  };
+  const auto encryptor = Make(std::move(options));
+  const std::string first = Send(*encryptor).data_key;
+  throws = true;
+  Send(*encryptor);
+  throws = false;
+  background_.Advance(seconds(64));  // key_timeout, and all but a second of a minute
+  EXPECT_EQ(Send(*encryptor).data_key, first);
+  background_.Advance(seconds(1));
+  Send(*encryptor);
+  background_.RunDue();
+  EXPECT_NE(Send(*encryptor).data_key, first);
+
+  throws = true;
+  while (encryptor->Encrypt("x", &out_, &fields_).ok()) {
+  }
+  throws = false;
+  background_.Advance(seconds(65));
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);  // and asks for a key
+  background_.RunDue();
+  Send(*encryptor);
+}
+
+TEST_F(MessageEncryptorTest, AnAgeTimerThatTheExecutorLosesIsSetAgainWithTheNextKey) {
+  EncryptorOptions options = Options();
+  options.rotation.age = hours(4);
+  const auto encryptor = Make(std::move(options));
+  background_.DropAll();
+  background_.SetNow(background_.now() + hours(4) + seconds(61));
+  ASSERT_TRUE(encryptor->Rotate().ok());
+  EXPECT_EQ(background_.waiting(), 1u);
+  background_.Advance(hours(4));
+  EXPECT_EQ(encryptor->counters().rotations, 3u);
+}
+
+TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallIsSlowButBreaksNothing) {
+  EncryptorOptions options = Options();
+  options.rotation.messages = 3;
+  options.background.executor = [executor = options.background.executor](auto delay, auto work) {
+    if (delay > seconds(0)) return executor(delay, std::move(work));
+    work();
+  };
+  const auto encryptor = Make(std::move(options));
+  std::set<std::string> keys;
+  for (int i = 0; i < 9; ++i) keys.insert(Send(*encryptor).data_key);
+  EXPECT_GE(keys.size(), 3u);
+  absl::Status answer = absl::UnknownError("not called");
+  encryptor->SetKeyNamesAsync({"billing"}, [&answer](absl::Status status) { answer = std::move(status); });
+  EXPECT_TRUE(answer.ok()) << answer;
+  EXPECT_THAT(Send(*encryptor).key_names, ElementsAre("billing"));
+}
+
+TEST_F(MessageEncryptorTest, EventsNeedNoInjectedClock) {
+  EncryptorOptions options = Options();
+  options.background = Background();
+  options.rotation.messages = options.rotation.hard_messages = 1;
+  const auto encryptor = Make(std::move(options));
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kNever);
+  Send(*encryptor);
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+  EXPECT_EQ(CountEvents(CryptoEvent::Kind::kHardLimit), 1u);
+}
+
+TEST_F(MessageEncryptorTest, AKeyTimeoutMayBeAsLongAsItsTypeAllows) {
+  EncryptorOptions options = Options();
+  options.key_timeout = milliseconds::max();
+  const auto encryptor = Make(std::move(options));
+  ASSERT_NE(encryptor, nullptr);
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
+  absl::Status answer = absl::UnknownError("not called");
+  encryptor->RotateAsync([&answer](absl::Status status) { answer = std::move(status); });
+  background_.RunDue();
+  EXPECT_EQ(answer.message(), "not called");
+  wrapper_->Release();
+  background_.RunDue();
+  wrapper_->Release();
+  background_.RunDue();
+  EXPECT_TRUE(answer.ok()) << answer;
+}
+
+TEST_F(MessageEncryptorTest, AKeyTimeoutMayBeTiny) {
+  EncryptorOptions options = Options();
+  options.key_timeout = milliseconds(1);
+  ASSERT_NE(Make(options), nullptr) << "a wrapper that answers inside the call is in time";
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kNever);
+  EXPECT_EQ(MessageEncryptor::Create(options).status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
 // ---- recipients
 
 TEST_F(MessageEncryptorTest, SetKeyNamesTakesEffectBeforeItReturnsAlwaysWithANewDataKey) {
@@ -673,6 +770,32 @@ TEST_F(MessageEncryptorTest, NothingIsCalledAfterDestruction) {
   background_.Advance(hours(48));
   EXPECT_EQ(events_.size(), events);
   EXPECT_EQ(background_.waiting(), 0u);
+}
+
+TEST_F(MessageEncryptorTest, AWrapperThatOwesAnswersIsLetGoWithTheEncryptor) {
+  EncryptorOptions options = Options();
+  options.rotation.messages = 1;
+  auto encryptor = Make(std::move(options));
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kNever);
+  Send(*encryptor);
+  encryptor->RotateAsync([](const absl::Status&) {});
+  background_.RunDue();
+  ASSERT_EQ(wrapper_->wraps(), 6u) << "two of Create, two of the limit, two of RotateAsync";
+  const std::weak_ptr<FakeKeyWrapper> wrapper = wrapper_;
+  encryptor.reset();
+  background_.DropAll();
+  wrapper_.reset();
+  EXPECT_TRUE(wrapper.expired());
+}
+
+TEST_F(MessageEncryptorTest, APinKeepsNothingAliveButItsDataKey) {
+  auto encryptor = Make(Options());
+  const auto pin = encryptor->Pin(1);
+  const std::weak_ptr<FakeKeyWrapper> wrapper = wrapper_;
+  encryptor.reset();
+  background_.DropAll();
+  wrapper_.reset();
+  EXPECT_TRUE(wrapper.expired());
 }
 
 // ---- own threads
