@@ -74,7 +74,7 @@ DataKeyRotation::Present DataKeyRotation::present() const {
 
 bool DataKeyRotation::NextKeyFailed() const {
   MutexLock lock(mutex_);
-  return !last_failure_.ok();
+  return ReasonOf(last_failure_) != Reason::kNone;  // the generator's failures have none, those of wrapping all do
 }
 
 // ---- making a key
@@ -117,18 +117,33 @@ void DataKeyRotation::RunInBackground(const std::shared_ptr<RecipientWrapping>& 
 
 // ---- changes by name
 
-void DataKeyRotation::AwaitTurn(std::function<void()> start) {
+class DataKeyRotation::Turn {
+ public:
+  explicit Turn(std::weak_ptr<DataKeyRotation> rotation) : rotation_(std::move(rotation)) {}
+  ~Turn() { End(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  void End() {
+    if (const auto rotation = std::exchange(rotation_, {}).lock()) rotation->EndTurn();
+  }
+
+ private:
+  std::weak_ptr<DataKeyRotation> rotation_;
+};
+
+void DataKeyRotation::AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start) {
   {
     MutexLock lock(mutex_);
     if (stopped_) return;
     if (turn_taken_) return turns_.push_back(std::move(start));
     turn_taken_ = true;
   }
-  start();
+  start(std::make_shared<Turn>(weak_from_this()));
 }
 
 void DataKeyRotation::EndTurn() {
-  std::function<void()> next;
+  std::function<void(std::shared_ptr<Turn>)> next;
   {
     MutexLock lock(mutex_);
     turn_taken_ = !turns_.empty();
@@ -136,7 +151,7 @@ void DataKeyRotation::EndTurn() {
     next = std::move(turns_.front());
     turns_.pop_front();
   }
-  next();
+  next(std::make_shared<Turn>(weak_from_this()));
 }
 
 std::vector<std::string> DataKeyRotation::NamesFor(const KeyNames& key_names) const {
@@ -163,22 +178,18 @@ absl::Status DataKeyRotation::FinishChange(const KeyNames& key_names, KeyOrFailu
 }
 
 // The turn ends first, so that whoever is told may ask for a change in turn.
-void DataKeyRotation::EndChange(const absl::Status& status) {
-  EndTurn();
+void DataKeyRotation::EndChange(Turn& turn, const absl::Status& status) {
+  turn.End();
   if (status.ok()) config_.events->Emit(CryptoEvent::Kind::kRotated, {}, status);
 }
 
 absl::Status DataKeyRotation::Change(KeyNames key_names) {
   const auto deadline = std::chrono::steady_clock::now() + config_.key_timeout;
 
-  // Whoever grants a turn that nobody waits for any more hands it on.
-  auto turn = std::make_shared<Awaited<bool>>();
-  auto given_up = std::make_shared<std::atomic<bool>>(false);
-  AwaitTurn([self = shared_from_this(), turn, given_up] {
-    turn->Set(true);
-    if (given_up->exchange(true)) self->EndTurn();
-  });
-  if (!turn->TakeBy(deadline).has_value() && !given_up->exchange(true)) {
+  auto granted = std::make_shared<Awaited<std::shared_ptr<Turn>>>();
+  AwaitTurn([granted](std::shared_ptr<Turn> turn) { granted->Set(std::move(turn)); });
+  const std::optional<std::shared_ptr<Turn>> turn = granted->TakeBy(deadline);
+  if (!turn.has_value()) {
     return MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable,
                       "another change of the data key was still under way after key_timeout");
   }
@@ -194,7 +205,7 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
     result = made->TakeBy(std::chrono::steady_clock::time_point::max());
   }
   const absl::Status status = FinishChange(key_names, *std::move(result));
-  EndChange(status);
+  EndChange(**turn, status);
   return status;
 }
 
@@ -202,16 +213,18 @@ void DataKeyRotation::ChangeAsync(KeyNames key_names, std::function<void(absl::S
   config_.worker->Run([weak = weak_from_this(), key_names = std::move(key_names), done = std::move(done)] {
     const auto self = weak.lock();
     if (self == nullptr) return;
-    self->AwaitTurn([self, key_names, done] { self->ChangeInTurn(key_names, done); });
+    self->AwaitTurn(
+        [self, key_names, done](const std::shared_ptr<Turn>& turn) { self->ChangeInTurn(turn, key_names, done); });
   });
 }
 
-void DataKeyRotation::ChangeInTurn(const KeyNames& key_names, const std::function<void(absl::Status)>& done) {
-  const auto finish = [weak = weak_from_this(), key_names, done](KeyOrFailure made, const std::string&) {
+void DataKeyRotation::ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyNames& key_names,
+                                   const std::function<void(absl::Status)>& done) {
+  const auto finish = [weak = weak_from_this(), turn, key_names, done](KeyOrFailure made, const std::string&) {
     const auto self = weak.lock();
     if (self == nullptr) return;
     const absl::Status status = self->FinishChange(key_names, std::move(made));
-    self->EndChange(status);
+    self->EndChange(*turn, status);
     self->config_.worker->Run([done, status] { done(status); });
   };
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(key_names), finish);
@@ -229,6 +242,10 @@ void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
     const bool is_there = present_ != nullptr && present_ != key;
     const bool under_way = preparing_ && now < attempt_lapses_;
     if (stopped_ || under_way || is_there) return;
+    if (preparing_) {
+      last_failure_ = MakeStatus(absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable,
+                                 "the background did not do the work of making it");
+    }
     preparing_ = true;
     failures_in_a_row_ = 0;
     attempt = ++attempt_;
@@ -370,7 +387,7 @@ absl::Status DataKeyRotation::Refusal() const {
 
 void DataKeyRotation::Stop() {
   std::shared_ptr<DataKey> present;
-  std::deque<std::function<void()>> turns;
+  decltype(turns_) turns;
   std::vector<std::weak_ptr<RecipientWrapping>> under_way;
   {
     MutexLock lock(mutex_);

@@ -54,7 +54,8 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   };
   Present present() const;
 
-  // Whether a next key was tried for in vain: since the present one was made, or the last one that there was.
+  // Whether a next key was tried for in vain, since the present one was made, or the last one that there was, because its
+  // recipients' keys were not to be had.
   bool NextKeyFailed() const;
 
   // Counts successful Change calls: what was pinned under another number is not good any more.
@@ -81,6 +82,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
 
  private:
   using KeyOrFailure = absl::StatusOr<std::shared_ptr<DataKey>>;
+  class Turn;
 
   explicit DataKeyRotation(Config config);
 
@@ -90,13 +92,14 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   bool Remember(const std::shared_ptr<RecipientWrapping>& wrapping);  // false where it was stopped
   void RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping);
 
-  // Changes asked for by name take turns.
-  void AwaitTurn(std::function<void()> start);
+  // Changes asked for by name take turns. A turn ends at the latest when nobody holds it any more.
+  void AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start);
   void EndTurn();
   std::vector<std::string> NamesFor(const KeyNames& key_names) const;
   absl::Status FinishChange(const KeyNames& key_names, KeyOrFailure made);
-  void EndChange(const absl::Status& status);
-  void ChangeInTurn(const KeyNames& key_names, const std::function<void(absl::Status)>& done);
+  void EndChange(Turn& turn, const absl::Status& status);
+  void ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyNames& key_names,
+                    const std::function<void(absl::Status)>& done);
 
   // The next key, made because of a limit.
   void PrepareNextAfter(const std::shared_ptr<DataKey>& key);
@@ -126,7 +129,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   std::string reached_limit_ ABSL_GUARDED_BY(mutex_);  // which one ended the key before
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // of making the next key; OK since the last success
   bool turn_taken_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<std::function<void()>> turns_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::function<void(std::shared_ptr<Turn>)>> turns_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<RecipientWrapping>> under_way_ ABSL_GUARDED_BY(mutex_);
   uint64_t attempt_ ABSL_GUARDED_BY(mutex_) = 0;    // of making the next key; another number is out of date
   bool preparing_ ABSL_GUARDED_BY(mutex_) = false;  // an attempt runs, or waits for its retry

@@ -459,8 +459,26 @@ TEST_F(MessageEncryptorTest, BackgroundWorkThatTheExecutorLosesIsAskedForAgainBy
   throws = false;
   background_.Advance(seconds(65));
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);  // and asks for a key
+  EXPECT_THAT(std::string(Refused(*encryptor).message()), HasSubstr("the background did not"));
   background_.RunDue();
   Send(*encryptor);
+}
+
+TEST_F(MessageEncryptorTest, AChangeThatTheExecutorLosesHoldsUpNoOther) {
+  bool throws = false;
+  EncryptorOptions options = Options();
+  options.key_timeout = milliseconds(50);
+  options.background.executor = [&throws, executor = options.background.executor](auto delay, auto work) {
+    if (throws) throw std::runtime_error("the queue is full");
+    executor(delay, std::move(work));
+  };
+  const auto encryptor = Make(std::move(options));
+  encryptor->SetKeyNamesAsync({"lost"}, [](const absl::Status&) { ADD_FAILURE() << "its work was lost"; });
+  throws = true;
+  background_.RunDue();  // takes its turn, and can't go on
+  throws = false;
+  EXPECT_TRUE(encryptor->SetKeyNames({"billing"}).ok());
+  EXPECT_THAT(Send(*encryptor).key_names, ElementsAre("billing"));
 }
 
 TEST_F(MessageEncryptorTest, AnAgeTimerThatTheExecutorLosesIsSetAgainWithTheNextKey) {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An OpenSSL library context of the embedder's own: everything comes from it, nothing from the default one.
+#include <gtest/gtest.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "pulseal/key_readers.h"
+#include "pulseal/message_decryptor.h"
+#include "pulseal/message_encryptor.h"
+#include "tests/support/fake_key_wrapper.h"
+#include "tests/support/manual_background.h"
+#include "tests/support/test_keys.h"
+
+namespace pulseal {
+namespace {
+
+using testing::FakeKeyWrapper;
+using testing::ManualBackground;
+using testing::TestKey;
+using Context = std::unique_ptr<OSSL_LIB_CTX, decltype(&OSSL_LIB_CTX_free)>;
+
+Context NewContext() { return {OSSL_LIB_CTX_new(), OSSL_LIB_CTX_free}; }
+
+// While it lives, nothing can be fetched from the default context.
+class NoDefaultContext {
+ public:
+  NoDefaultContext() { EVP_set_default_properties(nullptr, "provider=nowhere"); }
+  ~NoDefaultContext() { EVP_set_default_properties(nullptr, ""); }
+};
+
+class OpenSslContextTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(OpenSslContextTest, IsWhereEveryAlgorithmComesFrom) {
+  const std::string key = GetParam();
+  std::map<std::string, SecretBytes> private_pems;
+  private_pems["orders"] = SecretBytes::CopyOf(TestKey(key + ".private.pem"));
+  const auto reader = KeysInMemory({{"orders", TestKey(key + ".public.pem")}}, std::move(private_pems));
+  const Context context = NewContext();
+  const NoDefaultContext no_default_context;
+
+  EncryptorOptions to;
+  to.key_names = {"orders"};
+  to.key_reader = reader;
+  to.background = ManualBackground().options();
+  DecryptorOptions from;
+  from.key_reader = reader;
+  from.background = ManualBackground().options();
+  ASSERT_FALSE(MessageEncryptor::Create(to).ok()) << "the test shows nothing";
+
+  to.openssl_context = from.openssl_context = context.get();
+  const auto encryptor = MessageEncryptor::Create(to);
+  ASSERT_TRUE(encryptor.ok()) << encryptor.status();
+  const auto decryptor = MessageDecryptor::Create(from);
+  ASSERT_TRUE(decryptor.ok()) << decryptor.status();
+  std::string out, fields, opened;
+  const auto sealed = (*encryptor)->Encrypt("hello", &out, &fields);
+  ASSERT_TRUE(sealed.ok()) << sealed.status();
+  const Decision decision = (*decryptor)->Decrypt(sealed->fields, sealed->payload, &opened);
+  EXPECT_EQ(decision.action, Decision::Action::kDeliver) << decision.status;
+  EXPECT_EQ(decision.payload, "hello");
+}
+
+INSTANTIATE_TEST_SUITE_P(Keys, OpenSslContextTest, ::testing::Values("rsa-2048", "p-256"));
+
+EncryptorOptions WithContext(OSSL_LIB_CTX* context, const ManualBackground& background) {
+  EncryptorOptions options;
+  options.key_names = {"orders"};
+  options.key_wrapper = std::make_shared<FakeKeyWrapper>();
+  options.background = background.options();
+  options.openssl_context = context;
+  return options;
+}
+
+TEST(OpenSslContext, IsWhereDataKeysAreDrawnFrom) {
+  const Context context = NewContext();
+  ASSERT_EQ(RAND_set_DRBG_type(context.get(), "no such generator", nullptr, nullptr, nullptr), 1);
+  const absl::Status status = MessageEncryptor::Create(WithContext(context.get(), ManualBackground())).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+}
+
+TEST(OpenSslContext, PropertiesThatNothingHasAreRefused) {
+  EncryptorOptions options = WithContext(nullptr, ManualBackground());
+  options.openssl_properties = "provider=nowhere";
+  EXPECT_EQ(MessageEncryptor::Create(options).status().code(), absl::StatusCode::kInternal);
+}
+
+// TEST-RAND gives out what it was set to, and then fails.
+void AllowOneDataKey(OSSL_LIB_CTX* context) {
+  ASSERT_EQ(RAND_set_DRBG_type(context, "TEST-RAND", nullptr, nullptr, nullptr), 1);
+  ASSERT_EQ(RAND_set_seed_source_type(context, "TEST-RAND", nullptr), 1);
+  for (EVP_RAND_CTX* generator : {RAND_get0_primary(context), RAND_get0_public(context), RAND_get0_private(context)}) {
+    unsigned int strength = 256;
+    char entropy[32] = {};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string("test_entropy", entropy, sizeof entropy),
+                           OSSL_PARAM_construct_uint("strength", &strength), OSSL_PARAM_construct_end()};
+    ASSERT_EQ(EVP_RAND_CTX_set_params(generator, params), 1);
+    ASSERT_EQ(EVP_RAND_instantiate(generator, 0, 0, nullptr, 0, nullptr), 1);
+  }
+}
+
+// An operator who allows messages in clear while a key service is down has not allowed them while the machine is broken.
+TEST(OpenSslContext, AGeneratorThatFailsSendsNothingInClear) {
+  const Context context = NewContext();
+  ASSERT_NO_FATAL_FAILURE(AllowOneDataKey(context.get()));
+  ManualBackground background;
+  EncryptorOptions options = WithContext(context.get(), background);
+  options.failure_action = ProducerCryptoFailureAction::kSend;
+  options.rotation.messages = options.rotation.hard_messages = 1;
+  const auto encryptor = *MessageEncryptor::Create(options);
+  std::string out, fields;
+  ASSERT_TRUE(encryptor->Encrypt("hello", &out, &fields).ok());
+  background.RunDue();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(encryptor->Encrypt("hello", &out, &fields).status().code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_GE(encryptor->counters().rotations_failed, 1u);
+  EXPECT_EQ(encryptor->counters().messages_sent_in_clear, 0u);
+}
+
+}  // namespace
+}  // namespace pulseal
