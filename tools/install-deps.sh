@@ -16,7 +16,7 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   openssl python3 python3-cryptography               # the tests' independent checks
 )
-ci_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
+ci_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev gcovr)
 
 case "${1:-}" in
   "") ;;
