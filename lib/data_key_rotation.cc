@@ -98,11 +98,12 @@ absl::StatusOr<std::shared_ptr<RecipientWrapping>> DataKeyRotation::BeginKey(
 
 // A wrapper that never answers keeps the wrapping alive, and that its data key and us: Stop must find it.
 bool DataKeyRotation::Remember(const std::shared_ptr<RecipientWrapping>& wrapping) {
+  std::vector<std::shared_ptr<RecipientWrapping>> seen;  // let go with no lock held: the last reference ends a turn
   MutexLock lock(mutex_);
   if (stopped_) return false;
-  const auto is_over = [](const std::weak_ptr<RecipientWrapping>& weak) {
-    const std::shared_ptr<RecipientWrapping> other = weak.lock();
-    return other == nullptr || other->is_over();
+  const auto is_over = [&seen](const std::weak_ptr<RecipientWrapping>& weak) {
+    seen.push_back(weak.lock());
+    return seen.back() == nullptr || seen.back()->is_over();
   };
   under_way_.erase(std::remove_if(under_way_.begin(), under_way_.end(), is_over), under_way_.end());
   under_way_.push_back(wrapping);
