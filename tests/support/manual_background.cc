@@ -17,6 +17,7 @@ struct ManualBackground::State {
 };
 
 ManualBackground::ManualBackground() : state_(std::make_shared<State>()) {}
+ManualBackground::~ManualBackground() { DropAll(); }
 
 Background ManualBackground::options() const {
   Background options;

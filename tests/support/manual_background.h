@@ -14,6 +14,9 @@ namespace pulseal::testing {
 class ManualBackground {
  public:
   ManualBackground();
+  ~ManualBackground();  // forgets all work that waits: work keeps its object, which keeps this executor and so the work
+  ManualBackground(const ManualBackground&) = delete;
+  ManualBackground& operator=(const ManualBackground&) = delete;
 
   Background options() const;  // mode kExecutor
 
