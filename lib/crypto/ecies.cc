@@ -106,10 +106,17 @@ absl::StatusOr<SecretBytes> DeriveKeys(std::string_view shared_secret, size_t da
 
 absl::StatusOr<std::string> Mac(std::string_view mac_key, std::string_view ciphertext, const OpenSslSource& source) {
   const std::string message = absl::StrCat(AsAbsl(ciphertext), AsAbsl(kMacSuffix));
+  char digest[] = "SHA1";
+  std::string properties = source.properties;
+  // Both in one list: EVP_Q_mac's own parameter for the digest fetches it without the properties.
+  const std::array<OSSL_PARAM, 3> params = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_PROPERTIES, properties.data(), 0), OSSL_PARAM_construct_end()};
   std::string mac(kMacSize, '\0');
   size_t size = 0;
-  if (EVP_Q_mac(source.context, "HMAC", source.query(), "SHA1", nullptr, mac_key.data(), mac_key.size(), Bytes(message),
-                message.size(), reinterpret_cast<unsigned char*>(mac.data()), mac.size(), &size) == nullptr ||
+  if (EVP_Q_mac(source.context, "HMAC", source.query(), nullptr, params.data(), mac_key.data(), mac_key.size(),
+                Bytes(message), message.size(), reinterpret_cast<unsigned char*>(mac.data()), mac.size(),
+                &size) == nullptr ||
       size != kMacSize) {
     return OpenSslError("HMAC-SHA-1 failed");
   }

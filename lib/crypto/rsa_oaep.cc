@@ -20,13 +20,13 @@ const unsigned char* Bytes(std::string_view text) { return reinterpret_cast<cons
 size_t ModulusSize(const PemKey& key) { return (static_cast<size_t>(key.bits) + 7) / 8; }
 
 // Sets every parameter, although these are OpenSSL's defaults: they are the wire format. The digests are fetched from
-// the same source by name.
+// the same source by name, before the padding, which would fetch its own without the properties.
 PkeyContextPtr OaepContext(const PemKey& key, int (*init)(EVP_PKEY_CTX*), const OpenSslSource& source) {
   PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(source.context, key.key.get(), source.query()));
   if (context == nullptr || init(context.get()) != 1 ||
-      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) != 1 ||
       EVP_PKEY_CTX_set_rsa_oaep_md_name(context.get(), "SHA1", source.query()) != 1 ||
-      EVP_PKEY_CTX_set_rsa_mgf1_md_name(context.get(), "SHA1", source.query()) != 1) {
+      EVP_PKEY_CTX_set_rsa_mgf1_md_name(context.get(), "SHA1", source.query()) != 1 ||
+      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) != 1) {
     return nullptr;
   }
   return context;

@@ -10,6 +10,7 @@
 namespace {
 
 thread_local size_t allocations = 0;
+thread_local bool openssl_may_allocate = true;
 std::atomic<long> live_in_openssl{0};
 
 void* Counted(void* memory) {
@@ -25,7 +26,8 @@ void* Allocate(size_t size, size_t alignment) {
 
 // OpenSSL takes them only before its first allocation.
 [[maybe_unused]] const bool hooked = [] {
-  const auto allocate = [](size_t size, const char*, int) {
+  const auto allocate = [](size_t size, const char*, int) -> void* {
+    if (!openssl_may_allocate) return nullptr;
     ++live_in_openssl;
     return Counted(std::malloc(size));
   };
@@ -63,6 +65,8 @@ void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::f
 namespace pulseal::testing {
 
 size_t Allocations() { return allocations; }
+
+void LetOpenSslAllocate(bool allowed) { openssl_may_allocate = allowed; }
 
 long LiveOpenSslAllocations() { return live_in_openssl; }
 

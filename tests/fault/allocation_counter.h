@@ -12,6 +12,9 @@ size_t Allocations();
 // How many of OpenSSL's allocations are not freed yet, of all threads.
 long LiveOpenSslAllocations();  // NOLINT(google-runtime-int)
 
+// Whether OpenSSL gets memory when it asks for some on this thread.
+void LetOpenSslAllocate(bool allowed);
+
 }  // namespace pulseal::testing
 
 #endif  // PULSEAL_TESTS_FAULT_ALLOCATION_COUNTER_H_

@@ -16,6 +16,7 @@ namespace {
 
 using testing::Allocations;
 using testing::FakeKeyWrapper;
+using testing::LiveOpenSslAllocations;
 
 class EncryptWarmPath : public ::testing::Test {
  protected:
@@ -57,6 +58,19 @@ TEST_F(EncryptWarmPath, AMessageInBuffersOfTheCallersCostsNothing) {
 TEST_F(EncryptWarmPath, AMessageInStringsThatAreLargeEnoughCostsNothing) {
   std::string out, fields;
   ExpectNoCostWhenWarm([&] { ASSERT_TRUE(encryptor_->Encrypt("hello", &out, &fields).ok()); });
+}
+
+// A lane that nobody uses again would keep a retired key's context, and the key in it, for as long as the encryptor.
+TEST_F(EncryptWarmPath, ARetiredKeyLeavesTheLanes) {
+  const auto send = [this] {
+    ASSERT_TRUE(encryptor_->Encrypt("hello", absl::MakeSpan(out_), absl::MakeSpan(fields_)).ok());
+  };
+  send();
+  ASSERT_TRUE(encryptor_->Rotate().ok());
+  send();
+  const auto with_a_context = LiveOpenSslAllocations();
+  ASSERT_TRUE(encryptor_->Rotate().ok());
+  EXPECT_LT(LiveOpenSslAllocations(), with_a_context);
 }
 
 }  // namespace

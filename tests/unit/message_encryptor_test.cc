@@ -501,9 +501,9 @@ TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallIsSlowButBreaksN
     work();
   };
   const auto encryptor = Make(std::move(options));
-  std::set<std::string> keys;
-  for (int i = 0; i < 9; ++i) keys.insert(Send(*encryptor).data_key);
-  EXPECT_GE(keys.size(), 3u);
+  const std::string first = Send(*encryptor).data_key;
+  EXPECT_EQ(Send(*encryptor).data_key, first);
+  EXPECT_NE(Send(*encryptor).data_key, first) << "the next key took over while this message was being encrypted";
   absl::Status answer = absl::UnknownError("not called");
   encryptor->SetKeyNamesAsync({"billing"}, [&answer](absl::Status status) { answer = std::move(status); });
   EXPECT_TRUE(answer.ok()) << answer;
@@ -771,7 +771,57 @@ TEST_F(MessageEncryptorTest, RandomNoncesAreNotCounters) {
   EXPECT_GT(tails.size(), 90u);  // a counter's high bytes would all be zero
 }
 
+TEST_F(MessageEncryptorTest, RandomNoncesAreThoseOfChunksToo) {
+  EncryptorOptions options = Options();
+  options.random_nonces = true;
+  const auto encryptor = Make(std::move(options));
+  const auto pin = encryptor->Pin(50);
+  ASSERT_TRUE(pin.ok());
+  std::string out(100, '\0'), fields(pin->fields_size(), '\0');
+  std::set<std::string> nonces, tails;
+  for (int i = 0; i < 50; ++i) {
+    const auto sealed = encryptor->Encrypt(*pin, "chunk", absl::MakeSpan(out), absl::MakeSpan(fields));
+    ASSERT_TRUE(sealed.ok()) << sealed.status();
+    const std::string nonce = OpenMessage(*sealed).nonce;
+    nonces.insert(nonce);
+    tails.insert(nonce.substr(4, 7));
+  }
+  EXPECT_EQ(nonces.size(), 50u);
+  EXPECT_GT(tails.size(), 40u);
+}
+
 // ---- the end
+
+TEST_F(MessageEncryptorTest, AnAnswerThatWaitsInTheExecutorIsDroppedAtTheEnd) {
+  auto encryptor = Make(Options());
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
+  encryptor->RotateAsync([](const absl::Status&) { ADD_FAILURE() << "called after destruction"; });
+  background_.RunDue();
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kInside);
+  wrapper_->Release();
+  encryptor.reset();
+  background_.RunDue();
+}
+
+TEST_F(MessageEncryptorTest, NoEventBeginsAfterTheEndEvenWhereItsCauseCameBefore) {
+  std::unique_ptr<MessageEncryptor> encryptor;
+  bool end_now = false;
+  EncryptorOptions options = Options();
+  options.rotation.messages = 1;
+  options.background.clock = [&, clock = options.background.clock] {
+    if (std::exchange(end_now, false)) encryptor.reset();  // in the middle of telling
+    return clock();
+  };
+  encryptor = Make(std::move(options));
+  Send(*encryptor);
+  wrapper_->SetStatus("orders", absl::UnavailableError("down"));
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
+  background_.RunDue();
+  end_now = true;
+  wrapper_->Release();
+  EXPECT_EQ(encryptor, nullptr);
+  EXPECT_EQ(CountEvents(CryptoEvent::Kind::kRotationFailed), 0u);
+}
 
 TEST_F(MessageEncryptorTest, NothingIsCalledAfterDestruction) {
   EncryptorOptions options = Options();

@@ -44,6 +44,10 @@ TEST_P(OpenSslContextTest, IsWhereEveryAlgorithmComesFrom) {
   private_pems["orders"] = SecretBytes::CopyOf(TestKey(key + ".private.pem"));
   const auto reader = KeysInMemory({{"orders", TestKey(key + ".public.pem")}}, std::move(private_pems));
   const Context context = NewContext();
+  // What is fetched from it without the properties isn't found either. Its generators are there already.
+  RAND_get0_public(context.get());
+  RAND_get0_private(context.get());
+  EVP_set_default_properties(context.get(), "provider=nowhere");
   const NoDefaultContext no_default_context;
 
   EncryptorOptions to;
@@ -56,6 +60,8 @@ TEST_P(OpenSslContextTest, IsWhereEveryAlgorithmComesFrom) {
   ASSERT_FALSE(MessageEncryptor::Create(to).ok()) << "the test shows nothing";
 
   to.openssl_context = from.openssl_context = context.get();
+  ASSERT_FALSE(MessageEncryptor::Create(to).ok()) << "the test shows nothing";
+  to.openssl_properties = from.openssl_properties = "provider=default";
   const auto encryptor = MessageEncryptor::Create(to);
   ASSERT_TRUE(encryptor.ok()) << encryptor.status();
   const auto decryptor = MessageDecryptor::Create(from);
@@ -84,6 +90,20 @@ TEST(OpenSslContext, IsWhereDataKeysAreDrawnFrom) {
   ASSERT_EQ(RAND_set_DRBG_type(context.get(), "no such generator", nullptr, nullptr, nullptr), 1);
   const absl::Status status = MessageEncryptor::Create(WithContext(context.get(), ManualBackground())).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+}
+
+TEST(OpenSslContext, ItsGeneratorsAreReseededBeforeEachDataKeyIsMadeAndWrapped) {
+  const Context context = NewContext();
+  const auto reseeds = [&context] {
+    unsigned int count = 0;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_uint("reseed_counter", &count), OSSL_PARAM_construct_end()};
+    EXPECT_EQ(EVP_RAND_CTX_get_params(RAND_get0_private(context.get()), params), 1);
+    return count;
+  };
+  const auto encryptor = *MessageEncryptor::Create(WithContext(context.get(), ManualBackground()));
+  const unsigned int after_create = reseeds();
+  ASSERT_TRUE(encryptor->Rotate().ok());
+  EXPECT_GT(reseeds(), after_create);
 }
 
 TEST(OpenSslContext, PropertiesThatNothingHasAreRefused) {
