@@ -92,6 +92,13 @@ class DecryptorFixture : public ::testing::Test {
   }
 };
 
+// For what must hold for serialised metadata and for a view of it: instantiated with ::testing::Bool() and FormName.
+class DecryptorInBothForms : public DecryptorFixture, public ::testing::WithParamInterface<bool> {
+ protected:
+  DecryptorInBothForms() { as_view_ = GetParam(); }
+};
+inline std::string FormName(const ::testing::TestParamInfo<bool>& form) { return form.param ? "View" : "Serialized"; }
+
 }  // namespace pulseal::testing
 
 #endif  // PULSEAL_TESTS_SUPPORT_DECRYPTOR_FIXTURE_H_
