@@ -20,7 +20,7 @@
 #include <utility>
 
 #include "lib/crypto/random.h"
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "lib/status.h"
 
 namespace pulseal {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "lib/background_worker.h"
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "lib/status.h"
 
 namespace pulseal {

@@ -31,7 +31,7 @@
 #include "pulseal/encryption_metadata.h"
 
 #include "absl/strings/str_cat.h"
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "lib/status.h"
 #include "lib/wire.h"
 

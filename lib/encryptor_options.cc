@@ -5,13 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/background_worker.h"
+#include "lib/metadata_fields.h"
 #include "lib/status.h"
 #include "pulseal/encryption_metadata.h"
 
 namespace pulseal {
 namespace {
-
-constexpr size_t kMostKeyNames = 64;
 
 absl::Status Invalid(std::string_view message) {
   return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, message);
@@ -36,8 +35,9 @@ absl::Status CheckLimits(const RotationLimits& limits) {
 
 absl::Status CheckKeyNames(const std::vector<std::string>& key_names) {
   if (key_names.empty()) return Invalid("key_names is empty: name at least one recipient");
-  if (key_names.size() > kMostKeyNames) {
-    return Invalid(absl::StrCat("key_names has ", key_names.size(), " names: at most ", kMostKeyNames, " are allowed"));
+  if (key_names.size() > kMostWrappedKeys) {
+    return Invalid(
+        absl::StrCat("key_names has ", key_names.size(), " names: at most ", kMostWrappedKeys, " are allowed"));
   }
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : key_names) {

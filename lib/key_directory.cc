@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "lib/key_file.h"
 #include "lib/key_file_versions.h"
-#include "lib/key_name.h"
 #include "lib/status.h"
 #include "pulseal/key_readers.h"
 
@@ -31,8 +30,9 @@ class DirectoryKeyReader final : public CryptoKeyReader {
     if (file.ok()) return EncryptionKeyInfo{std::move(file->pem), {}};
     const absl::Status error = Prefixed("public key " + Quoted(key_name), file.status());
     if (!absl::IsNotFound(error)) return error;
-    return MakeStatus(absl::StatusCode::kNotFound, Reason::kKeyNotFound,
-                      absl::StrCat(error.message(), " (make one with: pulseal keygen ", Shown(key_name), ")"));
+    return MakeStatus(
+        absl::StatusCode::kNotFound, Reason::kKeyNotFound,
+        absl::StrCat(error.message(), " (make one with: pulseal keygen ", Shown(key_name), " --key-dir ", path_, ")"));
   }
 
   absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "lib/status.h"
 
 namespace pulseal {

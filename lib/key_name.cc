@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lib/key_name.h"
+#include "pulseal/key_readers.h"
 
 namespace pulseal {
 

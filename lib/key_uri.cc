@@ -20,8 +20,6 @@
 namespace pulseal {
 namespace {
 
-using KeySource = std::variant<KeyPath, SecretBytes>;
-
 constexpr std::string_view kPemType = "application/x-pem-file";
 
 absl::Status BadUri(std::string_view why) {
@@ -69,7 +67,7 @@ absl::StatusOr<SecretBytes> Base64Decoded(std::string_view text) {
   return bytes;
 }
 
-absl::StatusOr<KeySource> ParseData(std::string_view rest) {
+absl::StatusOr<PathOrKey> ParseData(std::string_view rest) {
   const size_t comma = rest.find(',');
   if (comma == std::string_view::npos)
     return BadUri("a data: URI without a comma; expected data:application/x-pem-file;base64,...");
@@ -87,7 +85,7 @@ absl::StatusOr<KeySource> ParseData(std::string_view rest) {
   if (key->empty()) return BadUri("a data: URI without data");
   if (key->size() > kMaxKeyFileSize)
     return BadUri(absl::StrCat("a data: URI of ", key->size(), " bytes; a key has at most ", kMaxKeyFileSize));
-  return KeySource(std::move(*key));
+  return PathOrKey(std::move(*key));
 }
 
 // A mistyped data: URI, or PEM text in its place, would otherwise be taken for a path, and repeated in the message that there is no
@@ -99,16 +97,16 @@ bool MayBeAKey(std::string_view path) {
   return path.size() > PATH_MAX;
 }
 
-absl::StatusOr<KeySource> PathFrom(std::string_view path) {
+absl::StatusOr<PathOrKey> PathFrom(std::string_view path) {
   if (path.empty()) return BadUri("the path is empty");
   if (path.find('\0') != std::string_view::npos) return BadUri("a path with a NUL byte");
   if (MayBeAKey(path)) {
     return BadUri("this looks like the key itself, not like a path; expected data:application/x-pem-file;base64,...");
   }
-  return KeySource(KeyPath{std::string(path)});
+  return PathOrKey(KeyPath{std::string(path)});
 }
 
-absl::StatusOr<KeySource> ParseFile(std::string_view rest) {
+absl::StatusOr<PathOrKey> ParseFile(std::string_view rest) {
   if (ConsumePrefixIgnoringCase(rest, "//")) {
     ConsumePrefixIgnoringCase(rest, "localhost");
     if (rest.empty() || rest.front() != '/') return BadUri("a file: URI of another host; expected file:///path");
@@ -160,7 +158,7 @@ class UriKeyReader final : public CryptoKeyReader {
   }
 
   absl::StatusOr<SecretBytes> Load(const std::string& uri) {
-    absl::StatusOr<KeySource> source = ParseKeyUri(uri);
+    absl::StatusOr<PathOrKey> source = ParseKeyUri(uri);
     if (!source.ok()) return source.status();
     if (auto* pem = std::get_if<SecretBytes>(&*source)) return std::move(*pem);
     const std::string& path = std::get<KeyPath>(*source).path;
@@ -176,7 +174,7 @@ class UriKeyReader final : public CryptoKeyReader {
 
 }  // namespace
 
-absl::StatusOr<KeySource> ParseKeyUri(std::string_view uri) {
+absl::StatusOr<PathOrKey> ParseKeyUri(std::string_view uri) {
   std::string_view rest = uri;
   if (ConsumePrefixIgnoringCase(rest, "data:")) return ParseData(rest);
   if (ConsumePrefixIgnoringCase(rest, "file:")) return ParseFile(rest);

@@ -24,9 +24,12 @@ struct KeyPath {
   std::string path;  // not empty, without NUL
 };
 
-// Where the key is, or the key itself: not empty, at most kMaxKeyFileSize. FAILED_PRECONDITION (kKeyUnusable) where
+// Where the key is, or the key itself: not empty, at most kMaxKeyFileSize.
+using PathOrKey = std::variant<KeyPath, SecretBytes>;
+
+// FAILED_PRECONDITION (kKeyUnusable) where
 // `uri` is none of the above; the message doesn't repeat data.
-absl::StatusOr<std::variant<KeyPath, SecretBytes>> ParseKeyUri(std::string_view uri);
+absl::StatusOr<PathOrKey> ParseKeyUri(std::string_view uri);
 
 }  // namespace pulseal
 

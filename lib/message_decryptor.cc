@@ -21,8 +21,8 @@
 #include "lib/fork_sentinel.h"
 #include "lib/key_lookup.h"
 #include "lib/lanes.h"
+#include "lib/metadata_fields.h"
 #include "lib/metadata_form.h"
-#include "lib/metadata_scanner.h"
 #include "lib/status.h"
 
 namespace pulseal {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "pulseal/encryption_metadata.h"
 
 namespace pulseal {

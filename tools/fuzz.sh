@@ -3,7 +3,7 @@
 #
 # Usage: tools/fuzz.sh MINUTES [TARGET...]
 #
-# Builds the fuzz targets (clang 14) and runs each, or those named (metadata_scanner, say), for that long, one after the
+# Builds the fuzz targets (clang 14) and runs each, or those named (metadata_fields, say), for that long, one after the
 # other. Prints executions and coverage of each. What it learns stays in build/fuzz/corpus and is used again; an input that
 # crashes, hangs or leaks is kept in build/fuzz/crashes. Exit 1 where there was one, 2 for wrong usage.
 set -euo pipefail

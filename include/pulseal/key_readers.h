@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "pulseal/crypto_key_reader.h"
@@ -22,6 +23,15 @@ inline constexpr size_t kMaxKeyFileSize = 64 * 1024;
 
 // Of the keys in a NAME.private.d, so many are read: the newest ones.
 inline constexpr size_t kMaxRolledKeys = 64;
+
+// Bytes of the longest key name that a KeyDirectory can have files for: room for the longest ending (".private.pem")
+// within the 255 bytes that a file name may have on Linux.
+inline constexpr size_t kMaxKeyFileNameSize = 200;
+
+// Whether a KeyDirectory can have files for `key_name`: not empty, at most kMaxKeyFileNameSize bytes, no leading dot, no
+// slash, no NUL byte. Everything else is allowed, spaces and UTF-8 too. A file named so plus an ending lies directly in
+// the folder it is opened in, and isn't hidden.
+PULSEAL_EXPORT bool CanNameKeyFile(std::string_view key_name);
 
 struct KeyDirectoryOptions {
   // A private key that users other than its owner can read is refused (FAILED_PRECONDITION, the message says which
@@ -38,8 +48,7 @@ struct KeyDirectoryOptions {
 // replace a file by renaming a complete one over it, or a reader may meet half of it. Symbolic links work as long as
 // they are relative and stay inside the folder (Kubernetes mounts secrets so); nothing outside it is ever opened,
 // whatever the key name.
-//   NOT_FOUND           no such file; or a name that no file can have: empty, over 200 bytes, with a leading dot, slash
-//                       or a NUL byte
+//   NOT_FOUND           no such file, or CanNameKeyFile is false for the name
 //   FAILED_PRECONDITION empty, too long, a link that leads out, or a FIFO, device or socket, which is never waited for
 //   UNAVAILABLE         the system refused or failed (permissions, descriptors), or there is no such folder: a volume
 //                       that isn't mounted must not look as if its keys didn't exist

@@ -152,7 +152,10 @@ TEST_F(ProduceConsumeTest, PrivateKeysThatDoNotServe) {
     EXPECT_THAT(refused.err, HasSubstr("orders"));
     EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused;
   }
-  EXPECT_EQ(Run("pulseal consume t.topic --key-dir missing"), Failure("missing: No such file or directory"));
+  EXPECT_EQ(Run("pulseal consume t.topic --key-dir missing"),
+            Failure("missing: no such folder (pulseal keygen makes it with the first key)"));
+  EXPECT_EQ(Run("echo x | pulseal produce u.topic --to orders --key-dir missing"),
+            Failure("missing: no such folder (pulseal keygen makes it with the first key)"));
   EXPECT_EQ(Run("pulseal consume t.topic --key-dir t.topic"), Failure("t.topic is not a folder"));
 }
 

@@ -35,6 +35,8 @@ TEST(UsageTest, MistakesEndWithTwoAndSayWhereToLook) {
   EXPECT_EQ(shell.Run("pulseal consume t.topic --on-failure skip"),
             Usage("--on-failure: skip not in {consume,discard,fail} (see: pulseal consume --help)"));
   EXPECT_EQ(shell.Run("pulseal produce t.topic --to a --to a"), Usage("--to: key_names holds \"a\" twice"));
+  EXPECT_EQ(shell.Run("pulseal consume t.topic '\x1b[31mu'"),
+            Usage("The following argument was not expected: \\x1b[31mu (see: pulseal consume --help)"));
   EXPECT_EQ(shell.Run("ls").out, "");
 }
 

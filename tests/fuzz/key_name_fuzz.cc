@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <string>
 
-#include "lib/key_name.h"
 #include "pulseal/key_readers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

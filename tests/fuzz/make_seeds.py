@@ -96,7 +96,7 @@ def topic(*entries):
 TOPIC = topic(entry(REQUIRED, b"one"), entry(REQUIRED, b""), entry(ONE, b"ciphertext and tag"))
 corpus = pathlib.Path(__file__).parent / "corpus"
 for target, seeds in {
-    "metadata_scanner": METADATA,
+    "metadata_fields": METADATA,
     "encryption_context": METADATA,
     "consumer": CONSUMER,
     "topic_file": {

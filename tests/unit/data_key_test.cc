@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "pulseal/error.h"
 
 namespace pulseal {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "lib/wire.h"
 #include "proto/pulsar_metadata.pb.h"
 #include "pulseal/error.h"

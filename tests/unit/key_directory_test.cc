@@ -69,7 +69,8 @@ TEST_F(KeyDirectoryTest, AMissingPublicKeySaysHowToMakeOne) {
   EXPECT_EQ(error.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(ReasonOf(error), Reason::kKeyNotFound);
   EXPECT_EQ(std::string(error.message()), "public key \"audit\": " + (folder_ / "audit.public.pem") +
-                                              ": no such file (make one with: pulseal keygen audit)");
+                                              ": no such file (make one with: pulseal keygen audit --key-dir " +
+                                              folder_.path() + ")");
 }
 
 TEST_F(KeyDirectoryTest, AMissingPrivateKeyIsNotFound) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lib/key_name.h"
-
 #include <gtest/gtest.h>
 
 #include <string>
+
+#include "pulseal/key_readers.h"
 
 namespace pulseal {
 namespace {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +17,7 @@
 #include "tools/pulseal/command.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
+#include "tools/pulseal/key_pair_files.h"
 #include "tools/pulseal/line_writer.h"
 #include "tools/pulseal/passphrase_file.h"
 #include "tools/pulseal/report.h"
@@ -90,11 +89,7 @@ struct Damage {
 };
 
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments& arguments) {
-  struct stat directory;
-  if (stat(arguments.key_directory.c_str(), &directory) != 0) return ErrnoStatus(Shown(arguments.key_directory));
-  if (!S_ISDIR(directory.st_mode)) {
-    return absl::FailedPreconditionError(absl::StrCat(Shown(arguments.key_directory), " is not a folder"));
-  }
+  if (absl::Status status = CheckKeyDirectory(arguments.key_directory); !status.ok()) return status;
   KeyDirectoryOptions directory_options;
   directory_options.on_warning = [](const std::string&, const absl::Status& warning) {
     Report(absl::StrCat("warning: ", warning.message()));

@@ -10,12 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "pulseal/key_readers.h"
 #include "tools/pulseal/file.h"
 
 namespace pulseal::tools {
 namespace {
-
-constexpr size_t kMaxKeyNameSize = 200;
 
 // The path of a file beside `path`, hidden, so that no key reader takes it for a key; removed with this object.
 class PathAside {
@@ -61,12 +60,21 @@ KeyPairFiles::KeyPairFiles(const std::string& key_directory, const std::string& 
       private_path(absl::StrCat(key_directory, "/", key_name, ".private.pem")) {}
 
 absl::Status CheckKeyName(std::string_view key_name) {
-  const bool is_good = !key_name.empty() && key_name.size() <= kMaxKeyNameSize && key_name.front() != '.' &&
-                       key_name.find('/') == std::string_view::npos;
-  if (is_good) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("a key name has 1 to ", kMaxKeyNameSize,
+  if (CanNameKeyFile(key_name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a key name has 1 to ", kMaxKeyFileNameSize,
                                                  " bytes, doesn't begin with a dot and has no slash; \"",
                                                  Shown(key_name), "\" can't be one"));
+}
+
+absl::Status CheckKeyDirectory(const std::string& path) {
+  struct stat directory;
+  if (stat(path.c_str(), &directory) != 0) {
+    if (errno != ENOENT) return ErrnoStatus(Shown(path));
+    return absl::NotFoundError(
+        absl::StrCat(Shown(path), ": no such folder (pulseal keygen makes it with the first key)"));
+  }
+  if (S_ISDIR(directory.st_mode)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(Shown(path), " is not a folder"));
 }
 
 absl::Status CheckNotThere(const KeyPairFiles& files) {

@@ -22,6 +22,9 @@ struct KeyPairFiles {
 // Whether KeyDirectory finds keys of this name; the message says what is wrong with it.
 absl::Status CheckKeyName(std::string_view key_name);
 
+// NOT_FOUND where there is no such folder; other errors where it is no folder.
+absl::Status CheckKeyDirectory(const std::string& path);
+
 // ALREADY_EXISTS where either file is there.
 absl::Status CheckNotThere(const KeyPairFiles& files);
 

@@ -18,6 +18,7 @@
 #include "tools/pulseal/command.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
+#include "tools/pulseal/key_pair_files.h"
 #include "tools/pulseal/line_reader.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_writer.h"
@@ -98,7 +99,10 @@ ExitCode Run(const Arguments& arguments) {
     Report(absl::StrCat("--to: ", encryptor.status().message()));
     return ExitCode::kUsage;
   }
-  if (!encryptor.ok()) return EnvironmentFailure(encryptor.status());
+  if (!encryptor.ok()) {
+    const absl::Status folder = CheckKeyDirectory(arguments.key_directory);
+    return EnvironmentFailure(folder.ok() ? encryptor.status() : folder);
+  }
   CatchInterrupts();
   const auto topic = TopicWriter::Open(arguments.topic);
   if (!topic.ok()) return EnvironmentFailure(topic.status());

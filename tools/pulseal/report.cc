@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
@@ -15,11 +16,24 @@ namespace {
 
 absl::string_view AsAbsl(std::string_view text) { return absl::string_view(text.data(), text.size()); }
 
+// Whatever a library's message repeats of an argument or a name, a terminal must not obey it.
+std::string WithoutControls(std::string_view text) {
+  std::string safe;
+  for (const char c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      absl::StrAppend(&safe, "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
 }  // namespace
 
 void Report(std::string_view text) {
   // In one write, so that two programs' lines don't mix. There is nobody to tell of a failure.
-  (void)WriteAll(STDERR_FILENO, absl::StrCat("pulseal: ", AsAbsl(text), "\n"));
+  (void)WriteAll(STDERR_FILENO, absl::StrCat("pulseal: ", WithoutControls(text), "\n"));
 }
 
 absl::Status Print(std::string_view text) {

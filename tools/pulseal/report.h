@@ -11,7 +11,7 @@
 
 namespace pulseal::tools {
 
-// One line on standard error: "pulseal: text".
+// One line on standard error: "pulseal: text", control characters escaped.
 void Report(std::string_view text);
 
 // Writes to standard output. A reader that has gone away (EPIPE) ends the program as it ends any filter: by SIGPIPE.

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 #include "lib/wire.h"
 #include "tests/support/protobuf/metadata_shell.pb.h"
 

@@ -10,7 +10,7 @@
 namespace pulseal::testing {
 
 // Hands `metadata` to ScanMetadata, and each wrapped key in it to ParseWrappedKey and KeyNameOf. Empty where acceptance
-// and values are protobuf's, but for the rules that metadata_scanner.h documents; otherwise what differs.
+// and values are protobuf's, but for the rules that metadata_fields.h documents; otherwise what differs.
 std::string DifferenceFromProtobuf(std::string_view metadata);
 
 }  // namespace pulseal::testing

@@ -2,8 +2,8 @@
 //
 // Reads the fields that a consumer needs straight from a serialised MessageMetadata, without building an object, and
 // writes the fields that a producer adds. docs/wire-format.md has the format.
-#ifndef PULSEAL_LIB_METADATA_SCANNER_H_
-#define PULSEAL_LIB_METADATA_SCANNER_H_
+#ifndef PULSEAL_LIB_METADATA_FIELDS_H_
+#define PULSEAL_LIB_METADATA_FIELDS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -76,4 +76,4 @@ absl::StatusOr<std::string> SerializeFieldsWithoutNonce(absl::Span<const Wrapped
 
 }  // namespace pulseal
 
-#endif  // PULSEAL_LIB_METADATA_SCANNER_H_
+#endif  // PULSEAL_LIB_METADATA_FIELDS_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lib/metadata_scanner.h"
+#include "lib/metadata_fields.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
