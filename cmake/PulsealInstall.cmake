@@ -43,6 +43,10 @@ endfunction()
 
 set(pc_of_OpenSSL::Crypto "libcrypto >= 3.0")
 set(pc_of_Isal::isal libisal)
+set(pc_of_LZ4::lz4 liblz4)
+set(pc_of_Snappy::snappy snappy)
+set(pc_of_ZLIB::ZLIB zlib)
+set(pc_of_zstd::libzstd libzstd)
 set(pc_of_protobuf::libprotobuf-lite protobuf-lite)
 set(pc_of_pulseal::pulseal "pulseal = ${PROJECT_VERSION}")
 
@@ -57,8 +61,9 @@ if(TARGET pulseal_framing)
   install(TARGETS pulseal_framing EXPORT pulseal-framing)
   install(EXPORT pulseal-framing NAMESPACE pulseal:: FILE pulseal-framing-targets.cmake DESTINATION ${package_dir})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/pulseal/framing DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pulseal)
-  install(FILES ${PROJECT_SOURCE_DIR}/cmake/FindIsal.cmake DESTINATION ${package_dir})
-  pulseal_install_pc(pulseal-framing pulseal_framing "Stored entries of Apache Pulsar for Pulseal")
+  install(FILES ${PROJECT_SOURCE_DIR}/cmake/FindCodecs.cmake ${PROJECT_SOURCE_DIR}/cmake/FindIsal.cmake
+    DESTINATION ${package_dir})
+  pulseal_install_pc(pulseal-framing pulseal_framing "Entries, batches, chunks and compression of Apache Pulsar for Pulseal")
 endif()
 
 if(TARGET pulseal_program)

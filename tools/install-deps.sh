@@ -11,7 +11,7 @@ packages=(
   build-essential cmake ninja-build pkg-config ccache
   libabsl-dev libssl-dev                             # the core library
   libprotobuf-dev protobuf-compiler libisal-dev      # pulseal::framing
-  liblz4-dev libsnappy-dev libzstd-dev zlib1g-dev
+  liblz4-dev libsnappy-dev libzstd-dev zlib1g-dev    # its codecs
   libcli11-dev                                       # the program
   libgtest-dev libgmock-dev libbenchmark-dev
   openssl python3 python3-cryptography               # the tests' independent checks

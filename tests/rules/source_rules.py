@@ -25,6 +25,10 @@ def is_protobuf(include):
     return include.startswith(("google/protobuf/", "proto/")) or include.endswith(".pb.h")
 
 
+def is_codec(include):
+    return include in ("lz4.h", "lz4hc.h", "lz4frame.h", "zlib.h") or include.startswith(("zstd", "snappy"))
+
+
 def is_standard(include):
     return "/" not in include and "." not in include
 
@@ -36,6 +40,8 @@ def violation(file, include):
         return "only lib/crypto sees OpenSSL"
     if is_protobuf(include) and not in_(("lib/framing/", "tests/")):
         return "only framing sees Protocol Buffers"
+    if is_codec(include) and not in_(("lib/framing/", "tests/")):
+        return "only framing sees the codecs"
     if include.startswith("pulseal/framing/") and in_(("include/pulseal/", "lib/")):
         if not in_(("include/pulseal/framing/", "lib/framing/")):
             return "the core doesn't know framing"

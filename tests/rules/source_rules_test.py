@@ -34,6 +34,7 @@ class SourceRules(unittest.TestCase):
             self.expect_refused(file, "openssl/evp.h", "only lib/crypto sees OpenSSL")
         for file in ("lib/data_key.cc", "lib/crypto/aead.h", "tools/pulseal/main.cc", "include/pulseal/framing/entry.h"):
             self.expect_refused(file, "google/protobuf/message_lite.h", "only framing")
+            self.expect_refused(file, "zstd.h", "only framing sees the codecs")
             self.expect_refused(file, "proto/pulsar_metadata.pb.h", "only framing")
         for file in ("include/pulseal/error.h", "lib/error.cc"):
             self.expect_refused(file, "pulseal/framing/entry.h", "the core doesn't know framing")
