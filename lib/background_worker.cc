@@ -37,6 +37,28 @@ void RunCatching(const Work& work) {
   }
 }
 
+// Work that is missed where it is destroyed before it has run.
+class MissedWork {
+ public:
+  MissedWork(Work work, Work if_lost, std::shared_ptr<const std::atomic<bool>> stopped)
+      : work_(std::move(work)), if_lost_(std::move(if_lost)), stopped_(std::move(stopped)) {}
+  ~MissedWork() {
+    if (work_ == nullptr || stopped_->load(std::memory_order_acquire)) return;
+    RunCatching(if_lost_ == nullptr ? work_ : if_lost_);
+  }
+  MissedWork(const MissedWork&) = delete;
+  MissedWork& operator=(const MissedWork&) = delete;
+
+  void Run() {
+    if (const Work work = std::exchange(work_, nullptr)) work();
+  }
+
+ private:
+  Work work_;
+  const Work if_lost_;
+  const std::shared_ptr<const std::atomic<bool>> stopped_;
+};
+
 // Work in order of its due time.
 class Agenda {
  public:
@@ -73,20 +95,18 @@ class ExecutorWorker final : public BackgroundWorker {
   void Run(Work work) override { After(nanoseconds(0), std::move(work)); }
 
   void After(nanoseconds delay, Work work) override {
-    if (stopped_->load(std::memory_order_acquire)) return;
+    if (stopped()->load(std::memory_order_acquire)) return;
     RunCatching([&] {
-      executor_(delay, [stopped = stopped_, work = std::move(work)] {
+      executor_(delay, [stopped = stopped(), work = std::move(work)] {
         if (!stopped->load(std::memory_order_acquire)) RunCatching(work);
       });
     });
   }
 
   void Maintain() override {}
-  void Stop() override { stopped_->store(true, std::memory_order_release); }
 
  private:
   const Executor executor_;
-  const std::shared_ptr<std::atomic<bool>> stopped_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 // Kept until the client's timer calls.
@@ -112,11 +132,12 @@ class MaintainWorker final : public BackgroundWorker, public std::enable_shared_
       while (agenda_.IsDue(now)) due.push_back(agenda_.Take());
     }
     for (const Work& work : due) {
-      if (!stopped()) RunCatching(work);
+      if (!stopped()->load(std::memory_order_acquire)) RunCatching(work);
     }
   }
 
   void Stop() override {
+    BackgroundWorker::Stop();
     Agenda dropped;
     MutexLock lock(mutex_);
     stopped_ = true;
@@ -124,11 +145,6 @@ class MaintainWorker final : public BackgroundWorker, public std::enable_shared_
   }
 
  private:
-  bool stopped() {
-    MutexLock lock(mutex_);
-    return stopped_;
-  }
-
   Mutex mutex_;
   Agenda agenda_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
@@ -164,6 +180,7 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   void Maintain() override {}
 
   void Stop() override {
+    BackgroundWorker::Stop();
     Agenda dropped_agenda;
     std::deque<Work> dropped_ready;
     {
@@ -283,6 +300,10 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
 }  // namespace
 
 BackgroundWorker::BackgroundWorker(Clock clock) : clock_(clock ? std::move(clock) : Clock(BootTime)) {}
+
+Work BackgroundWorker::OrElse(Work work, Work if_lost) const {
+  return [once = std::make_shared<MissedWork>(std::move(work), std::move(if_lost), stopped_)] { once->Run(); };
+}
 
 absl::Status BackgroundWorker::Validate(const Background& options) {
   const bool wants_executor = options.mode == Background::Mode::kExecutor;

@@ -2,6 +2,7 @@
 #ifndef PULSEAL_LIB_BACKGROUND_WORKER_H_
 #define PULSEAL_LIB_BACKGROUND_WORKER_H_
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -28,15 +29,26 @@ class BackgroundWorker {
   // Mode kMaintain: runs what is due, on this thread. Elsewhere nothing.
   virtual void Maintain() = 0;
   // Drops all work that has not begun, and all that comes later. Never waits.
-  virtual void Stop() = 0;
+  virtual void Stop() { stopped_->store(true, std::memory_order_release); }
+
+  // For Run and After: `work`, or `if_lost` where it is destroyed without having run though nobody called Stop, as by an
+  // executor that throws or drops it, or with a worker that got no thread. That runs wherever the work is lost, which
+  // may be inside Run or After: it must not block. Without it, `work` itself runs there.
+  std::function<void()> OrElse(std::function<void()> work, std::function<void()> if_lost = nullptr) const;
 
   // By the injected clock, or CLOCK_BOOTTIME.
   std::chrono::nanoseconds Now() const { return clock_(); }
 
  protected:
+  using Flag = std::shared_ptr<std::atomic<bool>>;
+
   explicit BackgroundWorker(Clock clock);
 
+  // Outlives the worker with whatever work needs it.
+  const Flag& stopped() const { return stopped_; }
+
  private:
+  const Flag stopped_ = std::make_shared<std::atomic<bool>>(false);
   const Clock clock_;
 };
 

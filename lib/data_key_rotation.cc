@@ -32,6 +32,11 @@ nanoseconds RetryDelay(int failures_in_a_row) {
   return delay + delay * chance / 512;
 }
 
+absl::Status TimedOut() {
+  return MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable,
+                    "no answer within key_timeout");
+}
+
 absl::Status Destroyed() { return absl::CancelledError("the encryptor was destroyed"); }
 
 // What one thread waits for and another one sets.
@@ -66,6 +71,11 @@ std::shared_ptr<DataKeyRotation> DataKeyRotation::Create(Config config) {
 }
 
 DataKeyRotation::DataKeyRotation(Config config) : config_(std::move(config)) {}
+
+absl::Status DataKeyRotation::Lost() {
+  return MakeStatus(absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable,
+                    "the background (options.background) did not do the work of making the data key");
+}
 
 DataKeyRotation::Present DataKeyRotation::present() const {
   MutexLock lock(mutex_);
@@ -112,8 +122,10 @@ bool DataKeyRotation::Remember(const std::shared_ptr<RecipientWrapping>& wrappin
 
 // The timer starts before the work does: it also covers the time that the work waits for a thread.
 void DataKeyRotation::RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping) {
-  config_.worker->After(config_.key_timeout, [wrapping] { wrapping->GiveUp(); });
-  config_.worker->Run([wrapping, wrapper = config_.wrapper] { wrapping->Start(*wrapper); });
+  BackgroundWorker& worker = *config_.worker;
+  worker.After(config_.key_timeout, [wrapping] { wrapping->GiveUp(TimedOut()); });
+  worker.Run(worker.OrElse([wrapping, wrapper = config_.wrapper] { wrapping->Start(*wrapper); },
+                           [wrapping] { wrapping->GiveUp(Lost()); }));
 }
 
 // ---- changes by name
@@ -202,7 +214,7 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
   if (wrapping.ok()) (*wrapping)->Start(*config_.wrapper);
   std::optional<KeyOrFailure> result = made->TakeBy(deadline);
   if (!result.has_value()) {
-    (*wrapping)->GiveUp();
+    (*wrapping)->GiveUp(TimedOut());
     result = made->TakeBy(std::chrono::steady_clock::time_point::max());
   }
   const absl::Status status = FinishChange(key_names, *std::move(result));
@@ -211,12 +223,13 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
 }
 
 void DataKeyRotation::ChangeAsync(KeyNames key_names, std::function<void(absl::Status)> done) {
-  config_.worker->Run([weak = weak_from_this(), key_names = std::move(key_names), done = std::move(done)] {
+  const auto begin = [weak = weak_from_this(), key_names = std::move(key_names), done] {
     const auto self = weak.lock();
     if (self == nullptr) return;
     self->AwaitTurn(
         [self, key_names, done](const std::shared_ptr<Turn>& turn) { self->ChangeInTurn(turn, key_names, done); });
-  });
+  };
+  config_.worker->Run(config_.worker->OrElse(begin, [done] { done(Lost()); }));
 }
 
 void DataKeyRotation::ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyNames& key_names,
@@ -226,7 +239,8 @@ void DataKeyRotation::ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyN
     if (self == nullptr) return;
     const absl::Status status = self->FinishChange(key_names, std::move(made));
     self->EndChange(*turn, status);
-    self->config_.worker->Run([done, status] { done(status); });
+    BackgroundWorker& worker = *self->config_.worker;
+    worker.Run(worker.OrElse([done, status] { done(status); }));
   };
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(key_names), finish);
   if (!wrapping.ok()) return finish(wrapping.status(), {});
@@ -244,8 +258,7 @@ void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
     const bool under_way = preparing_ && now < attempt_lapses_;
     if (stopped_ || under_way || is_there) return;
     if (preparing_) {
-      last_failure_ = MakeStatus(absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable,
-                                 "the background did not do the work of making it");
+      last_failure_ = Lost();
     }
     preparing_ = true;
     failures_in_a_row_ = 0;

@@ -43,6 +43,8 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   using KeyNames = std::optional<std::vector<std::string>>;  // nothing: those in use
 
   static std::shared_ptr<DataKeyRotation> Create(Config config);
+  // UNAVAILABLE: the background lost the work of making a data key.
+  static absl::Status Lost();
 
   // Changes whenever present() does: compare it before each message.
   uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
@@ -63,7 +65,8 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
 
   // A new data key for these names, on this thread, up to key_timeout. Where it fails nothing has changed.
   absl::Status Change(KeyNames key_names);
-  // The same in the background. `done` is called once, never inside the call, unless Stop comes first.
+  // The same in the background. `done` is called once, unless Stop comes first; never inside the call, unless the
+  // background loses work (see BackgroundWorker::OrElse): then with Lost(), or with what became of the change.
   void ChangeAsync(KeyNames key_names, std::function<void(absl::Status)> done);
 
   // After each draw from `key`: starts making the next one where a soft limit says so, and retires `key` where it is

@@ -78,6 +78,14 @@ class Flight : public std::enable_shared_from_this<Flight> {
     if (!started_.exchange(true) && Begin()) Drive();
   }
 
+  // The background won't start it, ever: whoever joined it is not to wait for that.
+  void LoseStart() {
+    if (started_.exchange(true)) return;
+    EndWithFailure("", MakeFailure(Outlook::kNotNow, absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable,
+                                   "the background (options.background) did not do the work of looking the data key "
+                                   "up; ask again later"));
+  }
+
   Result AwaitFor(std::chrono::nanoseconds timeout) {
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     {
@@ -381,7 +389,7 @@ void KeyLookup::Start(absl::Span<const std::string_view> identities, std::functi
   if (flight == nullptr) return done(nullptr);
   flight->OnEnd(std::move(done));
   if (!flight->ClaimSchedule()) return;
-  worker_->Run([flight] { flight->StartOnce(); });
+  worker_->Run(worker_->OrElse([flight] { flight->StartOnce(); }, [flight] { flight->LoseStart(); }));
   worker_->After(limits_.key_timeout, [weak = std::weak_ptr<Flight>(flight)] {
     if (const std::shared_ptr<Flight> still_there = weak.lock()) still_there->Expire();
   });

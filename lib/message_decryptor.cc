@@ -403,11 +403,11 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   // `ticket` is given back before `done` is called, which may want it for the next Resolve.
   static void AnswerLater(BackgroundWorker& worker, ResolveDone done, absl::StatusOr<ResolvedKey> answer,
                           std::shared_ptr<void> ticket = nullptr) {
-    worker.After(std::chrono::nanoseconds(0),
-                 [done = std::move(done), answer = std::move(answer), ticket = std::move(ticket)]() mutable {
-                   ticket.reset();
-                   done(std::move(answer));
-                 });
+    worker.After(std::chrono::nanoseconds(0), worker.OrElse([done = std::move(done), answer = std::move(answer),
+                                                             ticket = std::move(ticket)]() mutable {
+      ticket.reset();
+      done(std::move(answer));
+    }));
   }
 
   // Once a second while there is anything that can expire.

@@ -424,7 +424,8 @@ void MessageEncryptor::CreateAsync(EncryptorOptions options,
   const bool has_background = options.background.mode != Background::Mode::kMaintain;
   if (!has_background || !BackgroundWorker::Validate(options.background).ok()) return done(Create(std::move(options)));
   const std::shared_ptr<BackgroundWorker> worker = BackgroundWorker::Create(options.background);
-  worker->Run([options = std::move(options), done = std::move(done)] { done(Create(options)); });
+  worker->Run(worker->OrElse([options = std::move(options), done] { done(Create(options)); },
+                             [done] { done(DataKeyRotation::Lost()); }));
 }
 
 MessageEncryptor::~MessageEncryptor() {
@@ -488,7 +489,8 @@ void MessageEncryptor::SetKeyNamesAsync(std::vector<std::string> key_names, std:
   if (state_->forked()) return done(ForkedStatus());
   absl::Status valid = CheckKeyNames(key_names);
   if (valid.ok()) return state_->rotation().ChangeAsync(std::move(key_names), std::move(done));
-  state_->worker().Run([done = std::move(done), valid = std::move(valid)] { done(valid); });
+  BackgroundWorker& worker = state_->worker();
+  worker.Run(worker.OrElse([done = std::move(done), valid = std::move(valid)] { done(valid); }));
 }
 
 void MessageEncryptor::RotateAsync(std::function<void(absl::Status)> done) {

@@ -98,7 +98,7 @@ void RecipientWrapping::Fail(size_t index, const absl::Status& status) {
   Finish({NamingKey(key_names_[index], status), key_names_[index], {}});
 }
 
-void RecipientWrapping::GiveUp() {
+void RecipientWrapping::GiveUp(const absl::Status& why) {
   std::string key_name;
   {
     MutexLock lock(mutex_);
@@ -106,9 +106,7 @@ void RecipientWrapping::GiveUp() {
     if (missing == answered_.end()) return;  // the last answer is here, and about to end it
     key_name = key_names_[static_cast<size_t>(missing - answered_.begin())];
   }
-  const absl::Status status =
-      MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "no answer within key_timeout");
-  Finish({NamingKey(key_name, status), key_name, {}});
+  Finish({NamingKey(key_name, why), key_name, {}});
 }
 
 void RecipientWrapping::Abandon() { End(); }

@@ -34,8 +34,8 @@ class RecipientWrapping : public std::enable_shared_from_this<RecipientWrapping>
   // Asks `wrapper` for every name, on this thread, which may block. Stops asking once it is over. Called once.
   void Start(KeyWrapper& wrapper);
 
-  // Ends it with DEADLINE_EXCEEDED, naming a key whose answer is missing. Nothing where it is over already.
-  void GiveUp();
+  // Ends it with `why`, naming a key whose answer is missing. Nothing where it is over already.
+  void GiveUp(const absl::Status& why);
 
   // Ends it without a word, so that a wrapper that never answers keeps no data key alive.
   void Abandon();

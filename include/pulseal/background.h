@@ -10,8 +10,10 @@
 namespace pulseal {
 
 // Runs `work` once, `delay` from now or a little later, on any thread; never inside the call itself. It may run several
-// pieces of work at the same time, and it may drop work when it shuts down: nothing is lost but what that work would
-// have done. Called from any thread, sometimes while a message is being encrypted: it must not block.
+// pieces of work at the same time, and it may throw, or destroy work that has not run, when it is full or shuts down:
+// nothing is lost but what that work would have done. Whoever waits for an answer of that work gets it then, on the
+// thread that destroys it, which is the caller's own where the executor throws: UNAVAILABLE (kKeyServiceUnavailable),
+// or what had come out already. Called from any thread, sometimes while a message is being encrypted: it must not block.
 // Work that reads keys (delay zero) blocks for as long as the key reader does; work with a delay never blocks.
 using Executor = std::function<void(std::chrono::nanoseconds delay, std::function<void()> work)>;
 
@@ -23,7 +25,8 @@ struct Background {
     // Threads of the object's own, started when first needed: one that waits for the next deadline, and up to four that
     // call the key reader or wrapper, each of which ends when it has nothing to do for ten seconds. All block every
     // signal. Destruction never waits for them: a thread that is stuck in a key reader is left to finish by itself and
-    // touches nothing of yours afterwards but the reader.
+    // touches nothing of yours afterwards but the reader. Work for which no thread can be started waits for the next
+    // work that finds one.
     kOwnThread,
     // `executor` does everything; no thread is started.
     kExecutor,

@@ -181,6 +181,8 @@ class PULSEAL_EXPORT MessageDecryptor final {
   //   INVALID_ARGUMENT      metadata doesn't parse (kMalformed), or isn't encrypted (kMisuse)
   //   RESOURCE_EXHAUSTED    max_pending calls are waiting, or 64 MiB of wrapped keys (kLimitReached)
   //   FAILED_PRECONDITION   forked: then inside the call, since there is no background
+  // Where an executor loses the work, `done` gets what there is (a failure that is worth asking again, inside the
+  // ResolvedKey, where nothing was looked up) on the thread that loses it, which may be the calling one.
   void Resolve(std::string_view metadata, std::function<void(absl::StatusOr<ResolvedKey>)> done);
   void Resolve(const MessageMetadataView& metadata, std::function<void(absl::StatusOr<ResolvedKey>)> done);
 

@@ -129,9 +129,11 @@ class PULSEAL_EXPORT MessageEncryptor final {
   //   INTERNAL              OpenSSL or the random generator failed
   // The message names the key.
   static absl::StatusOr<std::unique_ptr<MessageEncryptor>> Create(EncryptorOptions options);
-  // The same in the background; `done` is called exactly once, never inside the call. Where there is no background to
-  // work in (mode kMaintain, since nobody can call Maintain yet, and options.background that break a rule) it works on
-  // the calling thread, and calls `done` inside the call.
+  // The same in the background; `done` is called exactly once, never inside the call but for two cases. Where there is
+  // no background to work in (mode kMaintain, since nobody can call Maintain yet, and options.background that break a
+  // rule) it works on the calling thread, and calls `done` there. Where the work is lost (no thread can be started; the
+  // executor throws or drops it) `done` gets UNAVAILABLE (kKeyServiceUnavailable) on the thread that loses it, which may
+  // be the calling one.
   static void CreateAsync(EncryptorOptions options,
                           std::function<void(absl::StatusOr<std::unique_ptr<MessageEncryptor>>)> done);
 
@@ -187,7 +189,9 @@ class PULSEAL_EXPORT MessageEncryptor final {
   absl::Status Rotate();
 
   // The same in the background; `done` is called exactly once unless the encryptor is destroyed first, and never inside
-  // the call (but after a fork, where there is no background).
+  // the call (but after a fork, where there is no background). Where an executor loses the work, `done` gets UNAVAILABLE
+  // (kKeyServiceUnavailable) and nothing has changed, or what came of the change where only the telling was lost; on the
+  // thread that loses it, which may be the calling one.
   void SetKeyNamesAsync(std::vector<std::string> key_names, std::function<void(absl::Status)> done);
   void RotateAsync(std::function<void(absl::Status)> done);
 

@@ -17,6 +17,7 @@
 
 #include "lib/mutex.h"
 #include "pulseal/error.h"
+#include "tests/support/no_threads.h"
 
 namespace pulseal {
 namespace {
@@ -24,6 +25,7 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
+using testing::NoThreads;
 using Mode = Background::Mode;
 using Work = std::function<void()>;
 
@@ -136,6 +138,40 @@ TEST_F(ExecutorTest, NoExceptionGetsOut) {
   worker_->Run([this] { ++ran_; });
   handed_.back().second();
   EXPECT_EQ(ran_, 1);
+}
+
+TEST_F(ExecutorTest, WorkThatIsLostIsMissedOnceWhereverThatHappens) {
+  const std::pair<const char*, Executor> losing[] = {
+      {"thrown away", [](nanoseconds, const Work&) { throw std::runtime_error("the queue is full"); }},
+      {"dropped at once", [](nanoseconds, const Work&) {}},
+      {"dropped later", [this](nanoseconds, Work work) { handed_.emplace_back(0, std::move(work)); }},
+  };
+  for (const auto& [manner, executor] : losing) {
+    Background options = Options(Mode::kExecutor);
+    options.executor = executor;
+    const auto worker = BackgroundWorker::Create(options);
+    int ran = 0, missed = 0;
+    worker->Run(worker->OrElse([&] { ++ran; }, [&] { ++missed; }));
+    worker->After(seconds(1), worker->OrElse([&] { ++missed; }));
+    handed_.clear();
+    EXPECT_EQ(ran, 0) << manner;
+    EXPECT_EQ(missed, 2) << manner;
+  }
+}
+
+TEST_F(ExecutorTest, WorkThatRanOrWasStoppedIsNotMissed) {
+  int ran = 0, missed = 0;
+  const auto work = [&] { worker_->Run(worker_->OrElse([&] { ++ran; }, [&] { ++missed; })); };
+  work();
+  for (const auto& [delay, waits] : handed_) waits();
+  handed_.clear();
+  EXPECT_EQ(ran, 1);
+  work();
+  worker_->Stop();
+  handed_.clear();
+  work();
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(missed, 0);
 }
 
 TEST_F(ExecutorTest, WorkThatWaitsThereKeepsNoWorkerAlive) {
@@ -395,26 +431,6 @@ TEST_F(OwnThreadTest, WorkMayStopItAndDropTheLastReference) {
   EXPECT_TRUE(gone_->WaitFor(1));
 }
 
-// While it lives, no thread can be started: the default stack is larger than the address space.
-class NoThreads {
- public:
-  NoThreads() {
-    pthread_getattr_default_np(&before_);
-    pthread_attr_t huge;
-    pthread_getattr_default_np(&huge);
-    pthread_attr_setstacksize(&huge, size_t{1} << 48);
-    pthread_setattr_default_np(&huge);
-    pthread_attr_destroy(&huge);
-  }
-  ~NoThreads() {
-    pthread_setattr_default_np(&before_);
-    pthread_attr_destroy(&before_);
-  }
-
- private:
-  pthread_attr_t before_;
-};
-
 TEST_F(OwnThreadTest, WorkForWhichNoThreadCouldBeStartedIsDoneWithTheNext) {
   {
     const NoThreads no_threads;
@@ -439,6 +455,15 @@ TEST_F(OwnThreadTest, WorkForWhichNoThreadCouldBeStartedIsDoneAfterTheNextDeadli
   }
   open.Up();
   EXPECT_TRUE(ran_.WaitFor(1));
+}
+
+TEST_F(OwnThreadTest, WorkForWhichNoThreadCameIsMissedWhenTheWorkerGoes) {
+  bool missed = false;
+  const NoThreads no_threads;
+  worker_->Run(worker_->OrElse([] { ADD_FAILURE() << "there is no thread"; }, [&] { missed = true; }));
+  EXPECT_FALSE(missed);
+  worker_.reset();
+  EXPECT_TRUE(missed);
 }
 
 TEST_F(OwnThreadTest, AThreadThatCouldNotBeStartedLeavesTheCallersSignalsAsTheyWere) {

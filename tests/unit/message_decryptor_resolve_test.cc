@@ -10,14 +10,19 @@
 #include "pulseal/message_decryptor.h"
 #include "tests/support/decryptor_fixture.h"
 #include "tests/support/fake_key_wrapper.h"
+#include "tests/support/losing_executor.h"
 #include "tests/support/made_message.h"
+#include "tests/support/manual_background.h"
 
 namespace pulseal {
 namespace {
 
 using std::chrono::seconds;
 using testing::FakeKeyWrapper;
+using testing::LosingExecutor;
+using testing::Loss;
 using testing::MadeMessage;
+using testing::ManualBackground;
 using testing::Seal;
 using Action = Decision::Action;
 using Failing = ConsumerCryptoFailureAction;
@@ -215,6 +220,40 @@ TEST_P(ResolveMessage, LargeWrappedKeysAreHeldWithinABoundHoweverManyCallsMayWai
   Maintain();
   ASSERT_EQ(afterwards->size(), 1u);
   EXPECT_TRUE(afterwards->at(0).ok());
+}
+
+// Whichever piece of its work is lost: the lookup, the timer, the answer.
+TEST_P(ResolveMessage, AnswersOnceWhereItsWorkIsLost) {
+  for (const Loss loss : {Loss::kThrown, Loss::kDropped}) {
+    for (int nth = 1; nth <= 3; ++nth) {
+      ManualBackground background;
+      options_.background = background.options();
+      options_.background.executor = LosingExecutor(options_.background.executor, loss, nth);
+      options_.max_pending = 1;
+      decryptor_.reset();
+      const Answers answers = Resolve(message_);
+      background.RunDue();
+      ASSERT_EQ(answers->size(), 1u) << nth;
+      const Decision decision = TryDecrypt(*answers->at(0), message_);
+      EXPECT_EQ(decision.action, nth == 1 ? Action::kFail : Action::kDeliver);
+      EXPECT_EQ(decision.status.code(), nth == 1 ? absl::StatusCode::kUnavailable : absl::StatusCode::kOk);
+      EXPECT_EQ(decision.worth_asking_again, nth == 1);
+      const Answers again = Resolve(message_);
+      background.RunDue();
+      ASSERT_EQ(again->size(), 1u);
+      EXPECT_EQ(TryDecrypt(*again->at(0), message_).payload, "hello");
+    }
+  }
+}
+
+TEST_P(ResolveMessage, ALookupThatIsLostWasBegunByDecryptAlready) {
+  ManualBackground background;
+  options_.background = background.options();
+  const Answers answers = Resolve(message_);
+  EXPECT_EQ(Decrypt(message_).payload, "hello");
+  background.DropAll();
+  ASSERT_EQ(answers->size(), 1u);
+  EXPECT_EQ(TryDecrypt(*answers->at(0), message_).payload, "hello");
 }
 
 TEST_P(ResolveMessage, ADoneFunctionMayResolveAgainWithinMaxPending) {

@@ -10,7 +10,9 @@
 #include "pulseal/message_encryptor.h"
 #include "tests/support/encryptor_fixture.h"
 #include "tests/support/fake_key_wrapper.h"
+#include "tests/support/losing_executor.h"
 #include "tests/support/manual_background.h"
+#include "tests/support/no_threads.h"
 
 namespace pulseal {
 namespace {
@@ -21,8 +23,11 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using testing::FakeKeyWrapper;
 using ::testing::HasSubstr;
+using testing::LosingExecutor;
+using testing::Loss;
 using testing::ManualBackground;
 using testing::MessageEncryptorTest;
+using testing::NoThreads;
 
 TEST_F(MessageEncryptorTest, TheDefaultBackgroundAndClockWorkWithEvents) {
   EncryptorOptions options = Options();
@@ -66,9 +71,10 @@ TEST_F(MessageEncryptorTest, BackgroundWorkThatTheExecutorLosesIsAskedForAgainBy
   throws = true;
   Send(*encryptor);
   throws = false;
-  background_.Advance(seconds(64));  // key_timeout, and all but a second of a minute
+  EXPECT_EQ(CountEvents(CryptoEvent::Kind::kRotationFailed), 1u);
+  background_.Advance(seconds(60));  // the retry was lost too: it is a minute late only after 1 s and up to half of it
   EXPECT_EQ(Send(*encryptor).data_key, first);
-  background_.Advance(seconds(1));
+  background_.Advance(milliseconds(1500));
   Send(*encryptor);
   background_.RunDue();
   EXPECT_NE(Send(*encryptor).data_key, first);
@@ -79,7 +85,7 @@ TEST_F(MessageEncryptorTest, BackgroundWorkThatTheExecutorLosesIsAskedForAgainBy
   throws = false;
   background_.Advance(seconds(65));
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);  // and asks for a key
-  EXPECT_THAT(std::string(Refused(*encryptor).message()), HasSubstr("the background did not"));
+  EXPECT_THAT(std::string(Refused(*encryptor).message()), HasSubstr("did not do the work"));
   background_.RunDue();
   Send(*encryptor);
 }
@@ -93,12 +99,75 @@ TEST_F(MessageEncryptorTest, AChangeThatTheExecutorLosesHoldsUpNoOther) {
     executor(delay, std::move(work));
   };
   const auto encryptor = Make(std::move(options));
-  encryptor->SetKeyNamesAsync({"lost"}, [](const absl::Status&) { ADD_FAILURE() << "its work was lost"; });
+  absl::Status lost;
+  encryptor->SetKeyNamesAsync({"lost"}, [&lost](absl::Status status) { lost = std::move(status); });
   throws = true;
   background_.RunDue();  // takes its turn, and can't go on
   throws = false;
+  EXPECT_EQ(lost.code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(encryptor->SetKeyNames({"billing"}).ok());
   EXPECT_THAT(Send(*encryptor).key_names, ElementsAre("billing"));
+}
+
+TEST_F(MessageEncryptorTest, CreateAsyncAnswersOnceWhereItsWorkIsLost) {
+  int answers = 0;
+  const auto expect_unavailable = [&](const absl::StatusOr<std::unique_ptr<MessageEncryptor>>& made) {
+    ++answers;
+    EXPECT_EQ(made.status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(ReasonOf(made.status()), Reason::kKeyServiceUnavailable);
+    EXPECT_THAT(std::string(made.status().message()), HasSubstr("options.background"));
+  };
+  for (const Loss loss : {Loss::kThrown, Loss::kDropped}) {
+    EncryptorOptions options = Options();
+    options.background.executor = LosingExecutor(nullptr, loss, /*nth=*/0);
+    MessageEncryptor::CreateAsync(std::move(options), expect_unavailable);
+  }
+  EXPECT_EQ(answers, 2);
+  MessageEncryptor::CreateAsync(Options(), expect_unavailable);
+  EXPECT_EQ(answers, 2);
+  background_.DropAll();
+  EXPECT_EQ(answers, 3);
+  EncryptorOptions own_thread = Options();
+  own_thread.background = Background();
+  const NoThreads no_threads;
+  MessageEncryptor::CreateAsync(std::move(own_thread), expect_unavailable);
+  EXPECT_EQ(answers, 4);
+}
+
+// Whichever piece of its work is lost: the first, the timer, the wrapping, the answer.
+TEST_F(MessageEncryptorTest, AChangeAnswersOnceWhereItsWorkIsLost) {
+  for (const Loss loss : {Loss::kThrown, Loss::kDropped}) {
+    for (int nth = 1; nth <= 5; ++nth) {
+      Executor executor = Options().background.executor;
+      EncryptorOptions options = Options();
+      options.rotation.age = options.rotation.hard_age;
+      options.background.executor = [&executor](auto delay, auto work) { executor(delay, std::move(work)); };
+      const auto encryptor = Make(std::move(options));
+      executor = LosingExecutor(std::move(executor), loss, nth);
+      std::vector<absl::Status> answers;
+      encryptor->SetKeyNamesAsync({"billing"}, [&](absl::Status status) { answers.push_back(std::move(status)); });
+      background_.Advance(seconds(5));
+      ASSERT_EQ(answers.size(), 1u) << nth;
+      const bool is_done = nth == 2 || nth >= 4;
+      EXPECT_EQ(answers[0].code(), is_done ? absl::StatusCode::kOk : absl::StatusCode::kUnavailable) << nth;
+      EXPECT_THAT(Send(*encryptor).key_names.front(), is_done ? "billing" : "orders");
+      EXPECT_TRUE(encryptor->Rotate().ok()) << "its turn has ended";
+    }
+  }
+}
+
+TEST_F(MessageEncryptorTest, ARefusedChangeAnswersOnceWhereItsWorkIsLost) {
+  EncryptorOptions options = Options();
+  bool loses = false;
+  options.background.executor = [&loses, executor = options.background.executor](auto delay, auto work) {
+    if (!loses) executor(delay, std::move(work));
+  };
+  const auto encryptor = Make(std::move(options));
+  loses = true;
+  std::vector<absl::Status> answers;
+  encryptor->SetKeyNamesAsync({}, [&](absl::Status status) { answers.push_back(std::move(status)); });
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(MessageEncryptorTest, AnAgeTimerThatTheExecutorLosesIsSetAgainWithTheNextKey) {

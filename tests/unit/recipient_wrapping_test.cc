@@ -124,10 +124,10 @@ TEST_F(RecipientWrappingTest, AWrapperThatNeverAnswersIsEndedByGiveUp) {
     const auto wrapping = Make();
     wrapping->Start(wrapper_);
     EXPECT_TRUE(outcomes_.empty());
-    wrapping->GiveUp();
-    wrapping->GiveUp();
+    wrapping->GiveUp(absl::DeadlineExceededError("too late"));
+    wrapping->GiveUp(absl::DeadlineExceededError("too late"));
     wrapper_.Release();
-    ExpectFailedOnce(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "orders", "key_timeout");
+    ExpectFailedOnce(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "orders", "too late");
   }
 }
 
@@ -136,13 +136,13 @@ TEST_F(RecipientWrappingTest, GiveUpNamesAKeyWhoseAnswerIsMissing) {
   const auto wrapping = Make();
   wrapping->Start(wrapper_);
   wrapper_.ReleaseOne();
-  wrapping->GiveUp();
-  ExpectFailedOnce(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "audit", "key_timeout");
+  wrapping->GiveUp(absl::DeadlineExceededError("too late"));
+  ExpectFailedOnce(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable, "audit", "too late");
 }
 
 TEST_F(RecipientWrappingTest, GiveUpBeforeStartAsksNobody) {
   const auto wrapping = Make();
-  wrapping->GiveUp();
+  wrapping->GiveUp(absl::DeadlineExceededError("too late"));
   wrapping->Start(wrapper_);
   EXPECT_EQ(wrapper_.wraps(), 0u);
   EXPECT_EQ(outcomes_.size(), 1u);
@@ -151,7 +151,7 @@ TEST_F(RecipientWrappingTest, GiveUpBeforeStartAsksNobody) {
 TEST_F(RecipientWrappingTest, GiveUpAfterTheEndDoesNothing) {
   const auto wrapping = Make();
   wrapping->Start(wrapper_);
-  wrapping->GiveUp();
+  wrapping->GiveUp(absl::DeadlineExceededError("too late"));
   ExpectWrappedOnce();
 }
 
@@ -171,7 +171,7 @@ TEST_F(RecipientWrappingTest, GiveUpEndsItWhateverAnswersMeanwhile) {
         });
     wrapping->Start(wrapper);
     std::thread answering([&] { first(WrappedKey{"orders", "bytes", {}}); });
-    wrapping->GiveUp();
+    wrapping->GiveUp(absl::DeadlineExceededError("too late"));
     answering.join();
     ASSERT_EQ(outcomes, 1);
   }
@@ -181,7 +181,7 @@ TEST_F(RecipientWrappingTest, TheOutcomeIsToldWithNoLockHeld) {
   std::shared_ptr<RecipientWrapping> wrapping;
   int told = 0;
   wrapping = RecipientWrapping::Create({"orders"}, std::make_shared<const SecretBytes>(), [&](const Outcome&) {
-    wrapping->GiveUp();
+    wrapping->GiveUp(absl::DeadlineExceededError("too late"));
     ++told;
   });
   wrapping->Start(wrapper_);
