@@ -70,7 +70,10 @@ std::shared_ptr<DataKeyRotation> DataKeyRotation::Create(Config config) {
   return std::shared_ptr<DataKeyRotation>(new DataKeyRotation(std::move(config)));
 }
 
-DataKeyRotation::DataKeyRotation(Config config) : config_(std::move(config)) {}
+DataKeyRotation::DataKeyRotation(Config config) : config_(std::move(config)) {
+  MutexLock lock(mutex_);
+  UpdateRefusal();
+}
 
 absl::Status DataKeyRotation::Lost() {
   return MakeStatus(absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable,
@@ -79,7 +82,7 @@ absl::Status DataKeyRotation::Lost() {
 
 DataKeyRotation::Present DataKeyRotation::present() const {
   MutexLock lock(mutex_);
-  return {epoch_.load(std::memory_order_relaxed), present_, present_ == nullptr ? Refusal() : absl::OkStatus()};
+  return {epoch_.load(std::memory_order_relaxed), present_, present_ == nullptr ? refusal_ : absl::OkStatus()};
 }
 
 bool DataKeyRotation::NextKeyFailed() const {
@@ -259,6 +262,7 @@ void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
     if (stopped_ || under_way || is_there) return;
     if (preparing_) {
       last_failure_ = Lost();
+      UpdateRefusal();
     }
     preparing_ = true;
     failures_in_a_row_ = 0;
@@ -291,7 +295,10 @@ void DataKeyRotation::FinishNext(uint64_t attempt, KeyOrFailure made, const std:
     MutexLock lock(mutex_);
     if (stopped_ || attempt != attempt_) return;  // a change by name came first: this key isn't for its recipients
     if (made.ok()) TakeOver(*made);
-    if (!made.ok()) last_failure_ = made.status();
+    if (!made.ok()) {
+      last_failure_ = made.status();
+      UpdateRefusal();
+    }
   }
   if (!made.ok()) {
     failed_rotations_.fetch_add(1, std::memory_order_relaxed);
@@ -384,19 +391,20 @@ void DataKeyRotation::Retire(const std::shared_ptr<DataKey>& key, const char* li
     if (stopped_ || present_ != key) return;
     present_.reset();
     reached_limit_ = limit;
-    refusal = Refusal();
+    UpdateRefusal();
+    refusal = refusal_;
     epoch_.fetch_add(1, std::memory_order_release);
   }
   config_.on_takeover();
   config_.events->Emit(CryptoEvent::Kind::kHardLimit, {}, refusal);
 }
 
-absl::Status DataKeyRotation::Refusal() const {
-  return MakeStatus(absl::StatusCode::kUnavailable, Reason::kLimitReached,
-                    absl::StrCat("the data key reached its hard limit of ", reached_limit_,
-                                 last_failure_.ok() ? "; the next one is being made, ask again later"
-                                                    : "; the next one can't be made: ",
-                                 last_failure_.message()));
+void DataKeyRotation::UpdateRefusal() {
+  refusal_ = MakeStatus(absl::StatusCode::kUnavailable, Reason::kLimitReached,
+                        absl::StrCat("the data key reached its hard limit of ", reached_limit_,
+                                     last_failure_.ok() ? "; the next one is being made, ask again later"
+                                                        : "; the next one can't be made: ",
+                                     last_failure_.message()));
 }
 
 void DataKeyRotation::Stop() {

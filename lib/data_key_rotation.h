@@ -118,7 +118,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
 
   void TakeOver(std::shared_ptr<DataKey> key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Retire(const std::shared_ptr<DataKey>& key, const char* limit);
-  absl::Status Refusal() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UpdateRefusal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Config config_;
   std::atomic<uint64_t> epoch_{1};
@@ -130,6 +130,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   std::shared_ptr<DataKey> present_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> key_names_ ABSL_GUARDED_BY(mutex_);
   std::string reached_limit_ ABSL_GUARDED_BY(mutex_);  // which one ended the key before
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);       // while there is no present key: a copy costs a message nothing
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // of making the next key; OK since the last success
   bool turn_taken_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::function<void(std::shared_ptr<Turn>)>> turns_ ABSL_GUARDED_BY(mutex_);

@@ -115,6 +115,18 @@ TEST_F(DecryptWarmPath, AKnownFailureCostsNothing) {
             kNothing);
 }
 
+TEST_F(DecryptWarmPath, KnownFailuresOfSeveralWrappedKeysCostNothing) {
+  wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
+  wrapper_->SetStatus("orders", absl::UnauthenticatedError("x"));
+  const MadeMessage message = Seal("hello", {"nobody", "orders"});
+  const std::string metadata = message.metadata();
+  EXPECT_EQ(CostWhenWarm([&] {
+              const Decision decision = decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
+              ASSERT_EQ(decision.reason, Reason::kUnwrapFailed);
+            }),
+            kNothing);
+}
+
 TEST_F(DecryptWarmPath, AForgedPayloadCostsNothing) {
   MadeMessage message = Seal("hello", {"orders"});
   const std::string metadata = message.metadata();

@@ -60,6 +60,27 @@ TEST_F(EncryptWarmPath, AMessageInStringsThatAreLargeEnoughCostsNothing) {
   ExpectNoCostWhenWarm([&] { ASSERT_TRUE(encryptor_->Encrypt("hello", &out, &fields).ok()); });
 }
 
+TEST_F(EncryptWarmPath, ARefusedMessageCostsNoAllocation) {
+  options_.rotation.messages = options_.rotation.hard_messages = 1;
+  const auto wrapper = std::make_shared<FakeKeyWrapper>();
+  options_.key_wrapper = wrapper;
+  encryptor_ = *MessageEncryptor::Create(options_);
+  const auto encrypt = [this] {
+    return encryptor_->Encrypt("hello", absl::MakeSpan(out_), absl::MakeSpan(fields_)).status().code();
+  };
+  const auto expect_free_refusals = [&] {
+    for (int i = 0; i < 20; ++i) encrypt();
+    const size_t allocations = Allocations();
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(encrypt(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(Allocations() - allocations, 0u);
+  };
+  ASSERT_EQ(encrypt(), absl::StatusCode::kOk);
+  expect_free_refusals();  // the next key is being made
+  wrapper->SetStatus("audit", absl::UnavailableError("down"));
+  encryptor_->Maintain();
+  expect_free_refusals();  // it could not be made
+}
+
 // A lane that nobody uses again would keep a retired key's context, and the key in it, for as long as the encryptor.
 TEST_F(EncryptWarmPath, ARetiredKeyLeavesTheLanes) {
   const auto send = [this] {
