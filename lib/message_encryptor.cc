@@ -31,8 +31,23 @@ constexpr uint64_t kMostChunks = 1000000;
 constexpr std::chrono::milliseconds kSweepAgain{10};
 constexpr std::chrono::hours kLongestTimeout{24 * 365};  // more would overflow a deadline
 
+constexpr int kMostTurns = 10;
+
 absl::Status Misuse(absl::StatusCode code, std::string_view message) {
   return MakeStatus(code, Reason::kMisuse, message);
+}
+
+// Made once, so that a message that is refused costs no words.
+struct SharedFailures {
+  const absl::Status backend = absl::InternalError("AES-GCM or the random generator failed");
+  const absl::Status outpaced = MakeStatus(absl::StatusCode::kUnavailable, Reason::kLimitReached,
+                                           "data keys are replaced faster than one message can be encrypted: raise "
+                                           "rotation.messages, and have the executor run work outside its call");
+};
+
+const SharedFailures& Shared() {
+  static const SharedFailures& shared = *new SharedFailures;
+  return shared;
 }
 
 // Where a message goes, once it is known how long its fields are.
@@ -199,7 +214,7 @@ absl::StatusOr<Sealed> EncryptorState::Finish(EncryptLane& lane, crypto::AeadRes
                                               size_t payload_size, size_t fields_size) {
   if (result != crypto::AeadResult::kOk) {
     lane.refused.Add(1);
-    return absl::InternalError("AES-GCM or the random generator failed");
+    return Shared().backend;
   }
   lane.messages.Add(1);
   lane.bytes.Add(payload_size);
@@ -210,8 +225,9 @@ absl::StatusOr<Sealed> EncryptorState::Finish(EncryptLane& lane, crypto::AeadRes
 // ---- what a message pays now and then: a new data key, a new share of its budgets, none to be had
 
 absl::Status EncryptorState::MakeReady(EncryptLane& lane, size_t bytes) {
-  // Ends: each turn that doesn't return has seen a data key retired.
-  for (;;) {
+  // Each turn that doesn't return has seen a data key retired. That happens a few times at most, but for an executor
+  // that makes the next one inside the call.
+  for (int turn = 0; turn < kMostTurns; ++turn) {
     if (absl::Status status = Refresh(lane); !status.ok()) return status;
     const std::shared_ptr<DataKey> key = lane.slot.key();
     if (!lane.slot.Refill(bytes)) {
@@ -221,6 +237,7 @@ absl::Status EncryptorState::MakeReady(EncryptLane& lane, size_t bytes) {
     rotation_->AfterDraw(key);
     if (IsReady(lane, bytes)) return absl::OkStatus();
   }
+  return Shared().outpaced;
 }
 
 absl::Status EncryptorState::Refresh(EncryptLane& lane) {

@@ -153,7 +153,9 @@ class PULSEAL_EXPORT MessageEncryptor final {
   //   INVALID_ARGUMENT      out is too small, overlaps otherwise, or payload is longer than kMaxPayloadSize or
   //                         rotation.hard_bytes (kMisuse)
   //   UNAVAILABLE           a hard limit was reached and the next data key isn't there; the message has the cause of the
-  //                         last attempt (kLimitReached). Under kSend, where an attempt has failed, the plaintext instead
+  //                         last attempt (kLimitReached). Under kSend, where an attempt has failed, the plaintext instead.
+  //                         Or data keys were replaced again and again during the call (an executor that runs work
+  //                         inside its own call, against its contract)
   //   RESOURCE_EXHAUSTED    the data key has no nonces left (kLimitReached): Rotate
   //   FAILED_PRECONDITION   the object was made before a fork (kForked)
   //   INTERNAL              the cipher or generator failed: out is wiped

@@ -199,6 +199,25 @@ TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallIsSlowButBreaksN
   EXPECT_THAT(Send(*encryptor).key_names, ElementsAre("billing"));
 }
 
+TEST_F(MessageEncryptorTest, AnExecutorThatMakesEveryNextKeyInsideTheCallEndsInARefusal) {
+  EncryptorOptions options = Options();
+  options.rotation.messages = 1;
+  options.failure_action = ProducerCryptoFailureAction::kSend;
+  options.background.executor = [executor = options.background.executor](auto delay, auto work) {
+    if (delay > seconds(0)) return executor(delay, std::move(work));
+    work();
+  };
+  const auto encryptor = Make(std::move(options));
+  for (uint64_t refused = 1; refused <= 3; ++refused) {
+    const absl::Status status = Refused(*encryptor);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(ReasonOf(status), Reason::kLimitReached);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("rotation.messages"));
+    EXPECT_EQ(encryptor->counters().messages_refused, refused);
+  }
+  EXPECT_LE(encryptor->counters().rotations, 31u);
+}
+
 TEST_F(MessageEncryptorTest, EventsNeedNoInjectedClock) {
   EncryptorOptions options = Options();
   options.background = Background();
