@@ -15,7 +15,7 @@ Outcome Usage(const std::string& message) { return {2, "", "pulseal: " + message
 TEST(UsageTest, HelpAndVersionGoToStandardOutput) {
   const Shell shell;
   EXPECT_EQ(shell.Run("pulseal --version"), (Outcome{0, "pulseal " PULSEAL_VERSION_STRING "\n", ""}));
-  for (const std::string command : {"", "keygen ", "produce ", "consume "}) {
+  for (const std::string command : {"", "keygen ", "produce ", "consume ", "rewrap "}) {
     const Outcome help = shell.Run("pulseal " + command + "--help");
     EXPECT_EQ(help.status, 0);
     EXPECT_EQ(help.err, "");

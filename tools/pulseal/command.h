@@ -25,6 +25,7 @@ struct Command {
 extern const Command kKeygenCommand;
 extern const Command kProduceCommand;
 extern const Command kConsumeCommand;
+extern const Command kRewrapCommand;
 
 }  // namespace pulseal::tools
 

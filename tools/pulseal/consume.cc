@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,9 +16,9 @@
 #include "tools/pulseal/command.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
-#include "tools/pulseal/key_pair_files.h"
+#include "tools/pulseal/leftovers.h"
 #include "tools/pulseal/line_writer.h"
-#include "tools/pulseal/passphrase_file.h"
+#include "tools/pulseal/private_keys.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_reader.h"
 
@@ -29,7 +28,8 @@ namespace {
 using FailureAction = ConsumerCryptoFailureAction;
 
 struct Arguments {
-  std::string topic, key_directory = "keys", on_failure = "fail", passphrase_file;
+  std::string topic, on_failure = "fail";
+  PrivateKeyArguments keys;
 };
 
 const std::map<std::string, FailureAction>& FailureActions() {
@@ -38,50 +38,6 @@ const std::map<std::string, FailureAction>& FailureActions() {
   return *actions;
 }
 
-struct Place {
-  uint64_t entry_number = 0, offset = 0;  // the number counts the records that were found, from 1
-};
-
-// What was not delivered as it was sent: one line for each cause, in the order in which the causes came.
-class Leftovers {
- public:
-  enum class Outcome { kNotRead, kDiscarded, kCiphertext };
-
-  // `cause` tells the causes apart, `status` says more about the first one.
-  void Add(Outcome outcome, std::string_view cause, uint64_t messages, Place place, const absl::Status& status) {
-    for (Group& group : groups_) {
-      if (group.outcome != outcome || group.cause != cause) continue;
-      group.messages += messages;
-      return;
-    }
-    groups_.push_back({outcome, std::string(cause), messages, place, std::string(status.message())});
-  }
-
-  void ReportAll(const std::string& topic) const {
-    static constexpr const char* kOutcomes[] = {"not read", "discarded", "given as ciphertext in base64"};
-    for (const Group& group : groups_) {
-      Report(absl::StrCat(Shown(topic), ": ", Count(group.messages, "message"), " ",
-                          kOutcomes[static_cast<int>(group.outcome)], ", the first in entry ", group.first.entry_number,
-                          " at offset ", group.first.offset, ": ", group.detail));
-    }
-  }
-
-  bool any_unread() const {
-    return std::any_of(groups_.begin(), groups_.end(),
-                       [](const Group& group) { return group.outcome == Outcome::kNotRead; });
-  }
-
- private:
-  struct Group {
-    Outcome outcome;
-    std::string cause;
-    uint64_t messages;
-    Place first;
-    std::string detail;
-  };
-  std::vector<Group> groups_;
-};
-
 // Bytes of the file that belong to no record.
 struct Damage {
   uint64_t places = 0, bytes = 0, first_offset = 0;
@@ -89,21 +45,10 @@ struct Damage {
 };
 
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments& arguments) {
-  if (absl::Status status = CheckKeyDirectory(arguments.key_directory); !status.ok()) return status;
-  KeyDirectoryOptions directory_options;
-  directory_options.on_warning = [](const std::string&, const absl::Status& warning) {
-    Report(absl::StrCat("warning: ", warning.message()));
-  };
-  LocalKeyPolicy policy;
-  if (!arguments.passphrase_file.empty()) {
-    absl::StatusOr<SecretBytes> passphrase = ReadPassphraseFile(arguments.passphrase_file);
-    if (!passphrase.ok()) return passphrase.status();
-    policy.passphrase = [shared = std::make_shared<SecretBytes>(*std::move(passphrase))](const std::string&) {
-      return SecretBytes::CopyOf(shared->view());
-    };
-  }
+  absl::StatusOr<std::shared_ptr<KeyWrapper>> keys = OpenPrivateKeys(arguments.keys);
+  if (!keys.ok()) return keys.status();
   DecryptorOptions options;
-  options.key_wrapper = LocalKeyWrapper(KeyDirectory(arguments.key_directory, directory_options), policy);
+  options.key_wrapper = *std::move(keys);
   // "pulseal produce" always encrypts: plaintext was put there by somebody else.
   options.require_encryption = true;
   options.failure_action = FailureActions().at(arguments.on_failure);
@@ -209,13 +154,10 @@ ExitCode Run(const Arguments& arguments) {
 std::function<ExitCode()> Define(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("TOPIC", arguments->topic, "Topic file")->required();
-  app.add_option("--key-dir", arguments->key_directory, "Folder of the private keys (NAME.private.pem)")
-      ->capture_default_str();
   app.add_option("--on-failure", arguments->on_failure, "What becomes of a message that can't be decrypted")
       ->check(CLI::IsMember(FailureActions()))
       ->capture_default_str();
-  app.add_option("--passphrase-file", arguments->passphrase_file,
-                 "Private keys are encrypted with the first line of this file");
+  DefinePrivateKeys(app, arguments->keys);
   return [arguments] { return Run(*arguments); };
 }
 

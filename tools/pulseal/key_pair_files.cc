@@ -12,29 +12,10 @@
 #include "absl/strings/string_view.h"
 #include "pulseal/key_readers.h"
 #include "tools/pulseal/file.h"
+#include "tools/pulseal/file_aside.h"
 
 namespace pulseal::tools {
 namespace {
-
-// The path of a file beside `path`, hidden, so that no key reader takes it for a key; removed with this object.
-class PathAside {
- public:
-  PathAside(const std::string& path, const char* ending) {
-    const size_t name_at = path.rfind('/') + 1;
-    path_ = absl::StrCat(path.substr(0, name_at), ".", path.substr(name_at), ".", getpid(), ".", ending);
-    Remove();  // what a killed program with the same process id left
-  }
-  PathAside(const PathAside&) = delete;
-  PathAside& operator=(const PathAside&) = delete;
-  ~PathAside() { Remove(); }
-
-  const char* c_str() const { return path_.c_str(); }
-
- private:
-  void Remove() const { unlink(path_.c_str()); }
-
-  std::string path_;
-};
 
 absl::Status MakeDirectory(const std::string& directory) {
   if (mkdir(directory.c_str(), 0777) == 0) return SyncFolder(FolderOf(directory));
@@ -44,12 +25,6 @@ absl::Status MakeDirectory(const std::string& directory) {
 bool WriteAside(const PathAside& aside, std::string_view bytes, mode_t mode) {
   const FileDescriptor file(open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
   return file.valid() && WriteAll(file.get(), bytes) && fsync(file.get()) == 0;
-}
-
-// Gives the file aside its name. link, unlike rename, fails where the name is taken.
-absl::Status Publish(const PathAside& aside, const std::string& path, bool replace) {
-  const int failure = replace ? rename(aside.c_str(), path.c_str()) : link(aside.c_str(), path.c_str());
-  return failure == 0 ? absl::OkStatus() : ErrnoStatus(Shown(path));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@
 namespace pulseal::tools {
 namespace {
 
-constexpr const Command* kCommands[] = {&kKeygenCommand, &kProduceCommand, &kConsumeCommand};
+constexpr const Command* kCommands[] = {&kKeygenCommand, &kProduceCommand, &kConsumeCommand, &kRewrapCommand};
 
 // A standard stream that was closed before the start would leave its number, and with it what is written there, to the
 // first file that is opened. /dev/null takes the number, opened so that using the stream fails.

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/pulseal/file_aside.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "tools/pulseal/file.h"
+
+namespace pulseal::tools {
+
+PathAside::PathAside(const std::string& path, const char* ending) {
+  const size_t name_at = path.rfind('/') + 1;
+  path_ = absl::StrCat(path.substr(0, name_at), ".", path.substr(name_at), ".", getpid(), ".", ending);
+  Remove();  // what a killed program with the same process id left
+}
+
+void PathAside::Remove() const { unlink(path_.c_str()); }
+
+absl::Status Publish(const PathAside& aside, const std::string& path, bool replace) {
+  // link, unlike rename, fails where the name is taken.
+  const int failure = replace ? rename(aside.c_str(), path.c_str()) : link(aside.c_str(), path.c_str());
+  return failure == 0 ? absl::OkStatus() : ErrnoStatus(Shown(path));
+}
+
+}  // namespace pulseal::tools

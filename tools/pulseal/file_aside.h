@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Files that take their names only when they are complete.
+#ifndef PULSEAL_TOOLS_FILE_ASIDE_H_
+#define PULSEAL_TOOLS_FILE_ASIDE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace pulseal::tools {
+
+// The path of a file beside `path`, hidden, so that no key reader takes it for a key; removed with this object.
+class PathAside {
+ public:
+  PathAside(const std::string& path, const char* ending);
+  PathAside(const PathAside&) = delete;
+  PathAside& operator=(const PathAside&) = delete;
+  ~PathAside() { Remove(); }
+
+  const std::string& path() const { return path_; }
+  const char* c_str() const { return path_.c_str(); }
+
+ private:
+  void Remove() const;
+
+  std::string path_;
+};
+
+// Gives the file aside the name `path`. ALREADY_EXISTS where the name is taken, be it since a moment ago, unless
+// `replace`.
+absl::Status Publish(const PathAside& aside, const std::string& path, bool replace);
+
+}  // namespace pulseal::tools
+
+#endif  // PULSEAL_TOOLS_FILE_ASIDE_H_

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/pulseal/leftovers.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "tools/pulseal/file.h"
+#include "tools/pulseal/report.h"
+
+namespace pulseal::tools {
+namespace {
+
+const char* Text(Leftovers::Outcome outcome) {
+  switch (outcome) {
+    case Leftovers::Outcome::kNotRead: return "not read";
+    case Leftovers::Outcome::kDiscarded: return "discarded";
+    case Leftovers::Outcome::kCiphertext: return "given as ciphertext in base64";
+    case Leftovers::Outcome::kCopiedAsFound: return "copied as found";
+  }
+  return "";
+}
+
+}  // namespace
+
+void Leftovers::Add(Outcome outcome, std::string_view cause, uint64_t messages, Place place,
+                    const absl::Status& status) {
+  for (Group& group : groups_) {
+    if (group.outcome != outcome || group.cause != cause) continue;
+    group.messages += messages;
+    return;
+  }
+  groups_.push_back({outcome, std::string(cause), messages, place, std::string(status.message())});
+}
+
+void Leftovers::ReportAll(const std::string& topic) const {
+  for (const Group& group : groups_) {
+    Report(absl::StrCat(Shown(topic), ": ", Count(group.messages, "message"), " ", Text(group.outcome),
+                        ", the first in entry ", group.first.entry_number, " at offset ", group.first.offset, ": ",
+                        group.detail));
+  }
+}
+
+bool Leftovers::any_unread() const {
+  return std::any_of(groups_.begin(), groups_.end(), [](const Group& group) {
+    return group.outcome == Outcome::kNotRead || group.outcome == Outcome::kCopiedAsFound;
+  });
+}
+
+}  // namespace pulseal::tools

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef PULSEAL_TOOLS_LEFTOVERS_H_
+#define PULSEAL_TOOLS_LEFTOVERS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace pulseal::tools {
+
+// Where an entry lies in a topic.
+struct Place {
+  uint64_t entry_number = 0, offset = 0;  // the number counts the records that were found, from 1
+};
+
+// The messages of a topic with which a command could not do what it does: one line for each cause, in the order in which
+// the causes came.
+class Leftovers {
+ public:
+  enum class Outcome { kNotRead, kDiscarded, kCiphertext, kCopiedAsFound };
+
+  // `cause` tells the causes apart, `status` says more about the first one.
+  void Add(Outcome outcome, std::string_view cause, uint64_t messages, Place place, const absl::Status& status);
+
+  void ReportAll(const std::string& topic) const;
+
+  // Whether a message is among them that nobody asked to be left out.
+  bool any_unread() const;
+
+ private:
+  struct Group {
+    Outcome outcome;
+    std::string cause;
+    uint64_t messages;
+    Place first;
+    std::string detail;
+  };
+  std::vector<Group> groups_;
+};
+
+}  // namespace pulseal::tools
+
+#endif  // PULSEAL_TOOLS_LEFTOVERS_H_

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "pulseal/framing/entry.h"
+#include "pulseal/message_crypto.h"
+#include "tools/pulseal/command.h"
+#include "tools/pulseal/file.h"
+#include "tools/pulseal/file_aside.h"
+#include "tools/pulseal/interrupt.h"
+#include "tools/pulseal/key_pair_files.h"
+#include "tools/pulseal/leftovers.h"
+#include "tools/pulseal/private_keys.h"
+#include "tools/pulseal/report.h"
+#include "tools/pulseal/topic_reader.h"
+#include "tools/pulseal/topic_writer.h"
+
+namespace pulseal::tools {
+namespace {
+
+// More private keys of one name than this are not tried.
+constexpr int kMostOperations = 1000;
+// Wrapped keys that are kept, so that messages of the same data key cost one unwrapping.
+constexpr size_t kMostDataKeys = 1000;
+
+struct Arguments {
+  std::string topic, out;
+  std::vector<std::string> key_names;
+  PrivateKeyArguments keys;
+};
+
+// LocalKeyWrapper answers inside the call.
+absl::StatusOr<SecretBytes> Unwrap(KeyWrapper& keys, const WrappedKey& wrapped) {
+  absl::StatusOr<SecretBytes> data_key = absl::InternalError("no answer");
+  keys.Unwrap(wrapped, kMostOperations, [&data_key](absl::StatusOr<Unwrapped> answer) {
+    if (answer.ok()) data_key = std::move(answer->data_key);
+    if (!answer.ok()) data_key = answer.status();
+  });
+  return data_key;
+}
+
+absl::StatusOr<WrappedKey> Wrap(KeyWrapper& keys, const std::string& key_name,
+                                const std::shared_ptr<const SecretBytes>& data_key) {
+  absl::StatusOr<WrappedKey> wrapped = absl::InternalError("no answer");
+  keys.Wrap(key_name, data_key, [&wrapped](absl::StatusOr<WrappedKey> answer) { wrapped = std::move(answer); });
+  return wrapped;
+}
+
+// The new recipients' wrapped keys, made once for each data key.
+class Recipients {
+ public:
+  Recipients(std::shared_ptr<KeyWrapper> keys, std::vector<std::string> key_names)
+      : keys_(std::move(keys)), key_names_(std::move(key_names)) {}
+
+  // For the data key in the first of `old` that opens, which is the message's.
+  absl::StatusOr<absl::Span<const WrappedKey>> WrapAgain(absl::Span<const WrappedKey> old) {
+    absl::Status why_not = absl::NotFoundError("no private key for any of its wrapped keys");
+    for (const WrappedKey& wrapped : old) {
+      const auto known = made_.find(wrapped.bytes);
+      if (known != made_.end()) return absl::MakeConstSpan(known->second);
+      absl::StatusOr<SecretBytes> data_key = Unwrap(*keys_, wrapped);
+      if (data_key.ok()) return Make(wrapped.bytes, std::make_shared<const SecretBytes>(*std::move(data_key)));
+      why_not = data_key.status();
+    }
+    return why_not;
+  }
+
+ private:
+  absl::StatusOr<absl::Span<const WrappedKey>> Make(const std::string& old,
+                                                    const std::shared_ptr<const SecretBytes>& data_key) {
+    std::vector<WrappedKey> wrapped_keys;
+    for (const std::string& key_name : key_names_) {
+      absl::StatusOr<WrappedKey> wrapped = Wrap(*keys_, key_name, data_key);
+      if (!wrapped.ok()) return wrapped.status();
+      wrapped_keys.push_back(*std::move(wrapped));
+    }
+    if (made_.size() >= kMostDataKeys) made_.clear();
+    return absl::MakeConstSpan(made_[old] = std::move(wrapped_keys));
+  }
+
+  const std::shared_ptr<KeyWrapper> keys_;
+  const std::vector<std::string> key_names_;
+  std::map<std::string, std::vector<WrappedKey>> made_;  // by the wrapped key that opened
+};
+
+// The stored entry `stored` with new wrapped keys; otherwise why it has to stay as it is.
+absl::StatusOr<std::string> Rewrapped(std::string_view stored, MessageDecryptor& decryptor, Recipients& recipients) {
+  const absl::StatusOr<framing::EntryView> entry = framing::ParseEntry(stored);
+  if (!entry.ok()) return entry.status();
+  SecretBytes plaintext = SecretBytes::OfSize(entry->payload.size());
+  const Decision decision = decryptor.Decrypt(entry->metadata, entry->payload, plaintext.mutable_span());
+  if (decision.action != Decision::Action::kDeliver) return decision.status;
+  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(entry->metadata);
+  if (!context.ok()) return context.status();
+  const auto wrapped_keys = recipients.WrapAgain(context->keys);
+  if (!wrapped_keys.ok()) return wrapped_keys.status();
+  const absl::StatusOr<std::string> metadata = ReplaceWrappedKeys(entry->metadata, *wrapped_keys);
+  if (!metadata.ok()) return metadata.status();
+  std::string rewrapped;
+  if (absl::Status status = framing::AppendEntry(*metadata, "", entry->payload, &rewrapped); !status.ok())
+    return status;
+  return rewrapped;
+}
+
+// The next entry of a topic that has to be whole; an empty one at its end.
+absl::StatusOr<TopicItem> NextEntry(TopicReader& topic, const std::string& name) {
+  absl::StatusOr<TopicItem> item = topic.Next();
+  if (!item.ok() || item->kind == TopicItem::Kind::kEntry || item->kind == TopicItem::Kind::kEnd) return item;
+  return absl::DataLossError(
+      absl::StrCat(Shown(name), ": damaged at offset ", item->offset, "; only a topic that is whole is rewrapped"));
+}
+
+absl::Status Append(std::string_view entry, TopicWriter& topic) {
+  const absl::StatusOr<absl::Span<char>> room = topic.Reserve(entry.size());
+  if (!room.ok()) return room.status();
+  entry.copy(room->data(), entry.size());
+  topic.Commit(entry.size());
+  return absl::OkStatus();
+}
+
+// Every entry of the topic, rewrapped where that is possible, to the end of `out`.
+absl::Status Copy(const std::string& name, TopicReader& topic, MessageDecryptor& decryptor, Recipients& recipients,
+                  TopicWriter& out, Leftovers& leftovers) {
+  for (uint64_t number = 1; !Interrupted(); ++number) {
+    const absl::StatusOr<TopicItem> item = NextEntry(topic, name);
+    if (!item.ok()) return item.status();
+    if (item->kind == TopicItem::Kind::kEnd) return out.Sync();
+    const absl::StatusOr<std::string> rewrapped = Rewrapped(item->entry, decryptor, recipients);
+    if (!rewrapped.ok()) {
+      leftovers.Add(Leftovers::Outcome::kCopiedAsFound, ReasonName(ReasonOf(rewrapped.status())), 1,
+                    {number, item->offset}, rewrapped.status());
+    }
+    const std::string_view entry = rewrapped.ok() ? std::string_view(*rewrapped) : item->entry;
+    if (absl::Status status = Append(entry, out); !status.ok()) return status;
+  }
+  return absl::CancelledError("interrupted");
+}
+
+bool IsFor(std::string_view metadata, const std::vector<std::string>& key_names) {
+  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(metadata);
+  return context.ok() &&
+         std::equal(context->keys.begin(), context->keys.end(), key_names.begin(), key_names.end(),
+                    [](const WrappedKey& key, const std::string& name) { return key.key_name == name; });
+}
+
+// `rewrapped`, as it was read back, is `original` or that with other recipients.
+bool IsRewrapped(std::string_view original, std::string_view rewrapped, const std::vector<std::string>& key_names) {
+  if (original == rewrapped) return true;
+  const absl::StatusOr<framing::EntryView> before = framing::ParseEntry(original),
+                                           after = framing::ParseEntry(rewrapped);
+  return before.ok() && after.ok() && before->payload == after->payload && IsFor(after->metadata, key_names);
+}
+
+// Reads both topics once more, from the disk: the first `entries` of the original have to be all of the rewrapped one.
+absl::Status Verify(const Arguments& arguments, const std::string& rewrapped, uint64_t entries) {
+  const auto original_topic = TopicReader::Open(arguments.topic);
+  if (!original_topic.ok()) return original_topic.status();
+  const auto rewrapped_topic = TopicReader::Open(rewrapped);
+  if (!rewrapped_topic.ok()) return rewrapped_topic.status();
+  for (uint64_t i = 0; i < entries; ++i) {
+    const absl::StatusOr<TopicItem> before = NextEntry(**original_topic, arguments.topic);
+    if (!before.ok()) return before.status();
+    const absl::StatusOr<TopicItem> after = NextEntry(**rewrapped_topic, arguments.out);
+    if (!after.ok()) return after.status();
+    if (!IsRewrapped(before->entry, after->entry, arguments.key_names)) {
+      return absl::DataLossError(absl::StrCat(Shown(arguments.out), ": what was read back at offset ", after->offset,
+                                              " isn't what was written; the file was dropped"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNoFile(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid() && errno == ENOENT) return absl::OkStatus();
+  if (!file.valid()) return ErrnoStatus(Shown(path));
+  return absl::AlreadyExistsError(absl::StrCat(Shown(path), " exists and was left as it is; --out names a new file"));
+}
+
+absl::Status RewrapAll(const Arguments& arguments, MessageDecryptor& decryptor, Recipients& recipients,
+                       Leftovers& leftovers) {
+  if (absl::Status status = CheckNoFile(arguments.out); !status.ok()) return status;
+  const auto topic = TopicReader::Open(arguments.topic);
+  if (!topic.ok()) return topic.status();
+  const PathAside aside(arguments.out, "new");
+  const auto out = TopicWriter::Open(aside.path());
+  if (!out.ok()) return out.status();
+  absl::Status status = Copy(arguments.topic, **topic, decryptor, recipients, **out, leftovers);
+  if (status.ok()) status = Verify(arguments, aside.path(), (*out)->entries_written());
+  if (!status.ok()) return status;
+  if (status = Publish(aside, arguments.out, false); !status.ok()) return status;
+  return SyncFolder(FolderOf(arguments.out));
+}
+
+// Says what is wrong with the recipients as "pulseal produce" does.
+absl::Status CheckRecipients(const Arguments& arguments, const std::shared_ptr<KeyWrapper>& keys) {
+  EncryptorOptions options;
+  options.key_names = arguments.key_names;
+  options.key_wrapper = keys;
+  return MessageEncryptor::Create(std::move(options)).status();
+}
+
+absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const std::shared_ptr<KeyWrapper>& keys) {
+  DecryptorOptions options;
+  options.key_wrapper = keys;
+  options.require_encryption = true;  // a message in clear has no data key to wrap again
+  options.unwraps_per_second = 1'000'000;
+  return MessageDecryptor::Create(std::move(options));
+}
+
+ExitCode Run(const Arguments& arguments) {
+  const absl::StatusOr<std::shared_ptr<KeyWrapper>> keys = OpenPrivateKeys(arguments.keys);
+  if (!keys.ok()) return EnvironmentFailure(keys.status());
+  if (const absl::Status status = CheckRecipients(arguments, *keys); !status.ok()) {
+    if (!absl::IsInvalidArgument(status)) return EnvironmentFailure(status);
+    Report(absl::StrCat("--to: ", status.message()));
+    return ExitCode::kUsage;
+  }
+  const auto decryptor = MakeDecryptor(*keys);
+  if (!decryptor.ok()) return EnvironmentFailure(decryptor.status());
+  CatchInterrupts();
+  Recipients recipients(*keys, arguments.key_names);
+  Leftovers leftovers;
+  const absl::Status status = RewrapAll(arguments, **decryptor, recipients, leftovers);
+  if (!status.ok()) return EnvironmentFailure(status);
+  leftovers.ReportAll(arguments.topic);
+  return leftovers.any_unread() ? ExitCode::kMessagesLeft : ExitCode::kDone;
+}
+
+std::function<ExitCode()> Define(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("TOPIC", arguments->topic, "Topic file")->required();
+  app.add_option("--to", arguments->key_names, "Who may read from now on: the name of a key; once for each")
+      ->required()
+      ->type_name("NAME")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--out", arguments->out, "The new topic file")->required()->type_name("NEW");
+  DefinePrivateKeys(app, arguments->keys);
+  return [arguments] { return Run(*arguments); };
+}
+
+}  // namespace
+
+extern const Command kRewrapCommand = {
+    "rewrap", "Give recorded messages new recipients",
+    "Wraps each message's data key again, for the names after --to and for nobody else, in a new file; payloads stay "
+    "as\n"
+    "they are. It takes a private key that reads the messages, and the public keys of the new recipients. A message "
+    "that\n"
+    "can't be read is copied as it is, and the exit status is 1. The new file appears when it is complete and was "
+    "read\n"
+    "back. Whoever could read the old file still can, and has the data keys: to shut somebody out, encrypt anew.\n\n"
+    "Example: pulseal rewrap orders.topic --to orders --to newcomer --out shared.topic",
+    Define};
+
+}  // namespace pulseal::tools
