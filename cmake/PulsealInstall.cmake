@@ -47,10 +47,9 @@ set(pc_of_LZ4::lz4 liblz4)
 set(pc_of_Snappy::snappy snappy)
 set(pc_of_ZLIB::ZLIB zlib)
 set(pc_of_zstd::libzstd libzstd)
-set(pc_of_protobuf::libprotobuf-lite protobuf-lite)
 set(pc_of_pulseal::pulseal "pulseal = ${PROJECT_VERSION}")
 
-# One export set for each component, so that a program which wants the core alone needs no Protocol Buffers.
+# One export set for each component, so that a program which wants the core alone needs no codecs.
 install(TARGETS pulseal EXPORT pulseal)
 install(EXPORT pulseal NAMESPACE pulseal:: FILE pulseal-targets.cmake DESTINATION ${package_dir})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/pulseal DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

@@ -10,11 +10,13 @@ set -euo pipefail
 packages=(
   build-essential cmake ninja-build pkg-config ccache
   libabsl-dev libssl-dev                             # the core library
-  libprotobuf-dev protobuf-compiler libisal-dev      # pulseal::framing
+  libisal-dev                                        # pulseal::framing
   liblz4-dev libsnappy-dev libzstd-dev zlib1g-dev    # its codecs
   libcli11-dev                                       # the program
   libgtest-dev libgmock-dev libbenchmark-dev
   openssl python3 python3-cryptography               # the tests' independent checks
+  libprotobuf-dev protobuf-compiler
+  python3-lz4 python3-snappy python3-zstandard
 )
 ci_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev gcovr)
 

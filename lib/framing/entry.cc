@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "lib/framing/big_endian.h"
 #include "lib/framing/crc32c.h"
 #include "lib/status.h"
 #include "pulseal/encryption_metadata.h"
@@ -15,16 +16,6 @@ namespace {
 
 constexpr std::string_view kMagic = "\x0e\x01";
 constexpr size_t kChecksumAt = 2, kSizeAt = 6;
-
-void StoreBigEndian(uint32_t value, char* out) {
-  for (int shift = 24; shift >= 0; shift -= 8) *out++ = static_cast<char>(value >> shift);
-}
-
-uint32_t LoadBigEndian(std::string_view bytes) {
-  uint32_t value = 0;
-  for (const char byte : bytes.substr(0, 4)) value = value << 8 | static_cast<unsigned char>(byte);
-  return value;
-}
 
 char* Put(std::string_view bytes, char* out) {
   // A payload that is in its place already stays there.

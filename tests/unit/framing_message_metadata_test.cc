@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "absl/strings/match.h"
 #include "lib/wire.h"
 #include "proto/pulsar_metadata.pb.h"
 #include "pulseal/encryption_metadata.h"
@@ -147,10 +150,90 @@ TEST(ParseMessageMetadata, NamesWhatIsWrong) {
   ExpectMalformed("", "no producer_name (field 1)");
   ExpectMalformed(Bytes(1, "p") + Varint(3, 2), "no sequence_id (field 2)");
   ExpectMalformed(Bytes(1, "p") + Varint(2, 2), "no publish_time (field 3)");
-  ExpectMalformed(Required() + Bytes(4, Bytes(1, "name")), "a property (field 4) without a name or a value");
-  ExpectMalformed(Required() + Bytes(4, "\x0a\x05"), "malformed inside properties (field 4)");
+  ExpectMalformed(Required() + Bytes(4, Bytes(1, "name")),
+                  "field 4 at offset 14 of 22: its property has no name or no value");
+  ExpectMalformed(Required() + Bytes(4, "\x0a\x05"), "field 4 at offset 14 of 18: its property is malformed");
   ExpectMalformed(Required() + "\x0a\x05", "field 1 at offset 14 of 16: its length runs past the end");
   ExpectMalformed(std::string(kMaxMetadataSize + 1, '\0'), "over 5 MiB");
+}
+
+TEST(ParseMessageMetadata, TakesNoMoreThanAThousandProperties) {
+  std::string metadata = Required();
+  for (size_t i = 0; i < kMaxProperties; ++i) metadata += Bytes(4, Bytes(1, "n") + Bytes(2, "v"));
+  EXPECT_EQ(Parsed(metadata).properties.size(), 1000u);
+  ExpectMalformed(metadata + Bytes(4, Bytes(1, "n") + Bytes(2, "v")), "there are more than 1,000 properties");
+}
+
+// What protobuf accepts as complete. It also looks into fields that ParseMessageMetadata only keeps: 13, and 31 where it is
+// packed.
+bool ProtobufAccepts(const std::string& bytes, proto::MessageMetadata* message) {
+  return message->ParsePartialFromString(bytes) && message->has_producer_name() && message->has_sequence_id() &&
+         message->has_publish_time() &&
+         std::all_of(message->properties().begin(), message->properties().end(),
+                     [](const proto::KeyValue& property) { return property.IsInitialized(); });
+}
+
+std::string WithoutWhatIsKept(MessageMetadata metadata) {
+  metadata.encryption_fields.clear();
+  metadata.other_fields.clear();
+  return metadata.Serialize();
+}
+
+TEST(ParseMessageMetadata, AgreesWithProtobuf) {
+  testing::Random random(12);
+  int accepted = 0, refused = 0;
+  for (int i = 0; i < 40000; ++i) {
+    std::string bytes = Required() + testing::RandomMetadata(random);
+    if (i % 2 == 0) bytes = testing::Mutated(std::move(bytes), random);
+    proto::MessageMetadata expected, rewritten;
+    const bool protobuf_accepts = ProtobufAccepts(bytes, &expected);
+    const absl::StatusOr<MessageMetadata> parsed = ParseMessageMetadata(bytes);
+    // Protobuf cuts tags over 32 bits, and we refuse them.
+    if (!parsed.ok() && absl::StrContains(parsed.status().message(), "over 32 bits")) continue;
+    if (protobuf_accepts) {
+      ASSERT_TRUE(parsed.ok()) << parsed.status();
+      ++accepted;
+      // Defaults that Serialize leaves out or always writes.
+      ASSERT_TRUE(rewritten.ParsePartialFromString(parsed->Serialize()));
+      EXPECT_EQ(rewritten.producer_name(), expected.producer_name());
+      EXPECT_EQ(rewritten.sequence_id(), expected.sequence_id());
+      EXPECT_EQ(rewritten.publish_time(), expected.publish_time());
+      EXPECT_EQ(rewritten.event_time(), expected.event_time());
+      EXPECT_EQ(rewritten.properties_size(), expected.properties_size());
+      for (int p = 0; p < expected.properties_size(); ++p) {
+        EXPECT_EQ(rewritten.properties(p).key(), expected.properties(p).key());
+        EXPECT_EQ(rewritten.properties(p).value(), expected.properties(p).value());
+      }
+      EXPECT_EQ(rewritten.has_partition_key(), expected.has_partition_key());
+      EXPECT_EQ(rewritten.partition_key(), expected.partition_key());
+      EXPECT_EQ(rewritten.partition_key_b64_encoded(), expected.partition_key_b64_encoded());
+      EXPECT_EQ(rewritten.has_ordering_key(), expected.has_ordering_key());
+      EXPECT_EQ(rewritten.ordering_key(), expected.ordering_key());
+      EXPECT_EQ(rewritten.null_value(), expected.null_value());
+      EXPECT_EQ(rewritten.null_partition_key(), expected.null_partition_key());
+      EXPECT_EQ(rewritten.compression(), expected.compression());
+      EXPECT_EQ(rewritten.uncompressed_size(), expected.uncompressed_size());
+      EXPECT_EQ(rewritten.has_num_messages_in_batch(), expected.has_num_messages_in_batch());
+      EXPECT_EQ(rewritten.num_messages_in_batch(), expected.num_messages_in_batch());
+      EXPECT_EQ(rewritten.highest_sequence_id(), expected.highest_sequence_id());
+      EXPECT_EQ(rewritten.uuid(), expected.uuid());
+      EXPECT_EQ(rewritten.num_chunks_from_msg(), expected.num_chunks_from_msg());
+      EXPECT_EQ(rewritten.chunk_id(), expected.chunk_id());
+      EXPECT_EQ(rewritten.total_chunk_msg_size(), expected.total_chunk_msg_size());
+      EXPECT_EQ(rewritten.encryption_keys_size(), expected.encryption_keys_size());
+      EXPECT_EQ(rewritten.encryption_param(), expected.encryption_param());
+      EXPECT_EQ(rewritten.replicated_from(), expected.replicated_from());
+      EXPECT_EQ(rewritten.entry_hash_max(), expected.entry_hash_max());
+      EXPECT_EQ(rewritten.unknown_fields(), expected.unknown_fields());
+    } else if (parsed.ok()) {
+      EXPECT_TRUE(ProtobufAccepts(WithoutWhatIsKept(*parsed), &rewritten));
+    } else {
+      ++refused;
+    }
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(accepted, 5000);
+  EXPECT_GT(refused, 1000);
 }
 
 }  // namespace

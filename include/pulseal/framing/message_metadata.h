@@ -4,6 +4,7 @@
 #ifndef PULSEAL_FRAMING_MESSAGE_METADATA_H_
 #define PULSEAL_FRAMING_MESSAGE_METADATA_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@
 #include "pulseal/export.h"
 
 namespace pulseal::framing {
+
+inline constexpr size_t kMaxProperties = 1000;  // of a message; more is malformed
 
 // Names and values in the order of the wire; a name may come twice.
 using Properties = std::vector<std::pair<std::string, std::string>>;
@@ -56,9 +59,9 @@ struct MessageMetadata {
   PULSEAL_EXPORT std::string Serialize() const;
 };
 
-// INVALID_ARGUMENT (kMalformed) where `metadata` doesn't parse, lacks a required field, or is over kMaxMetadataSize;
-// names the field, and its offset where there is one. The limits of fields 13 to 15 are ParseEncryptionContext's to
-// check.
+// INVALID_ARGUMENT (kMalformed) where `metadata` doesn't parse, lacks a required field, or is over kMaxMetadataSize or
+// kMaxProperties; names the field, and its offset where there is one. Fields 13 to 15 are kept and not looked into:
+// ParseEncryptionContext does, and checks their limits.
 PULSEAL_EXPORT absl::StatusOr<MessageMetadata> ParseMessageMetadata(std::string_view metadata);
 
 }  // namespace pulseal::framing

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Chunks: a message that is too long for one entry, cut into several. It is compressed as a whole, then cut, then each
+// chunk is encrypted by itself; so each chunk is decrypted before it comes here.
+//
+// A chunk's MessageMetadata has uuid (the same for all chunks of the message, by custom PRODUCER-SEQUENCE_ID),
+// num_chunks_from_msg, chunk_id from 0, and total_chunk_msg_size, the size of the compressed plaintext. A message of one
+// chunk is none: with num_chunks_from_msg of 1 or less the payload is whole.
+#ifndef PULSEAL_FRAMING_CHUNK_H_
+#define PULSEAL_FRAMING_CHUNK_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pulseal/export.h"
+#include "pulseal/framing/compression.h"
+#include "pulseal/secret_bytes.h"
+
+namespace pulseal::framing {
+
+// One chunk. Views belong to the caller.
+struct Chunk {
+  std::string_view uuid;
+  int32_t num_chunks = 0, chunk_id = 0;
+  int32_t total_size = 0;    // of the message, compressed
+  bool encrypted = false;    // whether this chunk was; one message must not mix the two
+  std::string_view payload;  // decrypted
+};
+
+// Chunks of at most `max_chunk_size` bytes that a message of `total_size` bytes takes. INVALID_ARGUMENT (kMisuse): one of
+// them is zero, total_size is over 2^31 - 1, or it would be over 1,000,000 chunks (as many as a data key can be pinned for).
+PULSEAL_EXPORT absl::StatusOr<int32_t> CountChunks(size_t total_size, size_t max_chunk_size);
+
+// Chunk `chunk_id` (0 to CountChunks - 1) of `message`, inside it: max_chunk_size bytes, or what is left.
+PULSEAL_EXPORT std::string_view ChunkAt(std::string_view message, size_t max_chunk_size, int32_t chunk_id);
+
+struct ChunkLimits {
+  size_t max_message_size = kDefaultMaxMessageSize;  // bytes, compressed; a total over it is malformed
+  // Bytes held for all open messages: chunks, and 256 for each chunk and message beside them. Beyond it the message that
+  // was begun first is given up, and the next.
+  size_t max_held_bytes = 64 * 1024 * 1024;
+  size_t max_open_messages = 100;                              // beyond it as above; as many failed ones are remembered
+  std::chrono::nanoseconds max_age = std::chrono::minutes(1);  // from a message's first chunk on; then it is given up
+};
+
+// How one message ended: it is complete, or it failed.
+struct AssembledMessage {
+  std::string uuid;
+  // OK: complete. Otherwise why it failed:
+  //   INVALID_ARGUMENT (kMalformed)        chunks that contradict each other or themselves
+  //   DEADLINE_EXCEEDED (kLimitReached)    not complete within max_age
+  //   RESOURCE_EXHAUSTED (kLimitReached)   given up for others: max_held_bytes or max_open_messages
+  //   or the status that Fail was called with
+  absl::Status status;
+  // This message failed before, and `cookies` are those of a chunk that came late: don't count it a second time.
+  bool failed_before = false;
+  bool encrypted = false;         // OK: whether its chunks were
+  SecretBytes payload;            // OK: the whole message, compressed; otherwise empty
+  std::vector<uint64_t> cookies;  // of every chunk that came for it since it was begun, in the order of their coming
+};
+
+// Puts chunks together, in whatever order they come and of however many messages at a time, keyed by their uuid as in the
+// official clients.
+//
+// Accounting. The caller gives each chunk a cookie, such as its position in the topic. Each cookie that was handed in comes
+// back exactly once, in the AssembledMessage that its message ends with: that is when the chunk's entry is to be
+// acknowledged, or left for redelivery. Permits must not wait as long, or a message of more chunks than permits would
+// never end: give one back for each call of Add or Fail that doesn't complete a message, at once.
+//
+// A chunk that comes again while its message is open (redelivered, or sent twice) adds its cookie and nothing else; its
+// bytes are not looked at. A message that failed is remembered until each of its chunks was answered once, or for max_age,
+// so that it fails once however many of its chunks come later; a chunk of it that comes a second time is a redelivery and
+// begins the message anew. So does a chunk of a message that was complete.
+//
+// Time is what the caller says it is, from any clock that doesn't go back. Nothing is allocated because of what a chunk
+// claims, only for bytes that came. Chunks and messages are wiped when freed. Thread-compatible: one thread at a time.
+// Security: whoever can write to the topic can end another's open message, by a chunk that contradicts it.
+class PULSEAL_EXPORT ChunkAssembler {
+ public:
+  explicit ChunkAssembler(ChunkLimits limits = ChunkLimits()) : limits_(limits) {}
+  ChunkAssembler(const ChunkAssembler&) = delete;
+  ChunkAssembler& operator=(const ChunkAssembler&) = delete;
+
+  // Takes one chunk in and returns every message that ended by it: complete, failed, given up for it or expired. Empty:
+  // more chunks are needed. Messages that expired come first.
+  std::vector<AssembledMessage> Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now);
+
+  // The same for a chunk that could not be decrypted or is otherwise of no use: its message fails with `status`, which
+  // isn't OK. chunk.payload is not looked at.
+  std::vector<AssembledMessage> Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
+                                     std::chrono::nanoseconds now);
+
+  // Messages that are older than max_age. To be called now and then where chunks may stop coming.
+  std::vector<AssembledMessage> Expire(std::chrono::nanoseconds now);
+
+  // All open messages, as if they had expired, and forgets the failed ones: the topic has ended.
+  std::vector<AssembledMessage> Flush();
+
+  size_t open_messages() const { return open_.size(); }
+  size_t held_bytes() const { return held_bytes_; }  // at most max_held_bytes when a call has returned
+
+ private:
+  struct Message {
+    std::string uuid;
+    int32_t num_chunks, total_size;
+    bool encrypted;
+    std::chrono::nanoseconds since;         // it was begun, or failed
+    std::map<int32_t, SecretBytes> chunks;  // by chunk_id; emptied, but still there, where the message failed
+    size_t size = 0;                        // of the chunks' bytes
+    std::vector<uint64_t> cookies;
+    absl::Status failure;
+  };
+  using Messages = std::list<Message>;
+  using Ended = std::vector<AssembledMessage>;
+
+  static size_t HeldBy(const Message& message);
+  void Take(const Chunk& chunk, uint64_t cookie, absl::Status status, std::chrono::nanoseconds now, Ended* ended);
+  bool AnswerLate(const Chunk& chunk, uint64_t cookie, Ended* ended);
+  Messages::iterator FindOrBegin(const Chunk& chunk, std::chrono::nanoseconds now);
+  absl::Status Keep(const Chunk& chunk, Message* message);
+  void Complete(Messages::iterator message, Ended* ended);
+  void GiveUp(Messages::iterator message, const absl::Status& status, std::chrono::nanoseconds now, Ended* ended);
+  void Forget(Messages* messages, Messages::iterator message);
+  void HoldLimits(std::chrono::nanoseconds now, Ended* ended);
+
+  const ChunkLimits limits_;
+  Messages open_, failed_;  // each in the order of `since`
+  std::unordered_map<std::string_view, Messages::iterator> open_by_uuid_,
+      failed_by_uuid_;  // keys are the messages' own
+  size_t held_bytes_ = 0;
+};
+
+}  // namespace pulseal::framing
+
+#endif  // PULSEAL_FRAMING_CHUNK_H_

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pulseal/framing/chunk.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/status.h"
+
+namespace pulseal::framing {
+namespace {
+
+constexpr size_t kMaxChunks = 1'000'000;
+// For a chunk or message: what containers, allocator and cookie take beside its bytes, and more.
+constexpr size_t kOverhead = 256;
+
+absl::Status Malformed(const Chunk& chunk, std::string_view problem) {
+  return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMalformed,
+                    absl::StrCat("chunk ", chunk.chunk_id, " of message ", Quoted(chunk.uuid), ": ", AsAbsl(problem)));
+}
+
+// What is wrong with `chunk` whatever the others are.
+absl::Status CheckAlone(const Chunk& chunk, const ChunkLimits& limits) {
+  if (chunk.uuid.empty()) return Malformed(chunk, "it has no uuid (field 26)");
+  if (chunk.num_chunks < 2) return Malformed(chunk, absl::StrCat("it is one of ", chunk.num_chunks, " (field 27)"));
+  if (chunk.chunk_id < 0 || chunk.chunk_id >= chunk.num_chunks) {
+    return Malformed(chunk, absl::StrCat("there are ", chunk.num_chunks, " (fields 27 and 29)"));
+  }
+  if (chunk.total_size < chunk.num_chunks) {
+    return Malformed(
+        chunk, absl::StrCat(chunk.num_chunks, " chunks can't have ", chunk.total_size, " bytes in total (field 28)"));
+  }
+  if (static_cast<size_t>(chunk.total_size) > limits.max_message_size) {
+    return Malformed(chunk, absl::StrCat("the message has ", chunk.total_size, " bytes (field 28); ",
+                                         limits.max_message_size, " are allowed"));
+  }
+  return chunk.payload.empty() ? Malformed(chunk, "it is empty") : absl::OkStatus();
+}
+
+absl::Status TimedOut() {
+  return MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kLimitReached,
+                    "chunked message: chunks were missing until its time was over");
+}
+
+absl::Status GivenUpForOthers() {
+  return MakeStatus(absl::StatusCode::kResourceExhausted, Reason::kLimitReached,
+                    "chunked message: given up for others: too many are open, or too many bytes held (ChunkLimits)");
+}
+
+}  // namespace
+
+absl::StatusOr<int32_t> CountChunks(size_t total_size, size_t max_chunk_size) {
+  const size_t count = max_chunk_size == 0 ? 0 : total_size / max_chunk_size + (total_size % max_chunk_size != 0);
+  if (count < 1 || count > kMaxChunks || total_size > std::numeric_limits<int32_t>::max()) {
+    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
+                      absl::StrCat("chunks: ", total_size, " bytes can't be cut into chunks of ", max_chunk_size,
+                                   ": 1 to ", kMaxChunks, " chunks and at most 2^31 - 1 bytes"));
+  }
+  return static_cast<int32_t>(count);
+}
+
+std::string_view ChunkAt(std::string_view message, size_t max_chunk_size, int32_t chunk_id) {
+  return message.substr(static_cast<size_t>(chunk_id) * max_chunk_size, max_chunk_size);
+}
+
+std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now) {
+  Ended ended = Expire(now);
+  Take(chunk, cookie, CheckAlone(chunk, limits_), now, &ended);
+  HoldLimits(now, &ended);
+  return ended;
+}
+
+std::vector<AssembledMessage> ChunkAssembler::Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
+                                                   std::chrono::nanoseconds now) {
+  Ended ended = Expire(now);
+  Take(chunk, cookie, status, now, &ended);
+  HoldLimits(now, &ended);
+  return ended;
+}
+
+std::vector<AssembledMessage> ChunkAssembler::Expire(std::chrono::nanoseconds now) {
+  Ended ended;
+  while (!open_.empty() && now - open_.front().since > limits_.max_age) GiveUp(open_.begin(), TimedOut(), now, &ended);
+  while (!failed_.empty() && now - failed_.front().since > limits_.max_age) Forget(&failed_, failed_.begin());
+  return ended;
+}
+
+std::vector<AssembledMessage> ChunkAssembler::Flush() {
+  Ended ended;
+  while (!open_.empty()) GiveUp(open_.begin(), TimedOut(), {}, &ended);
+  while (!failed_.empty()) Forget(&failed_, failed_.begin());
+  return ended;
+}
+
+size_t ChunkAssembler::HeldBy(const Message& message) {
+  const size_t chunks = std::max(message.chunks.size(), message.cookies.size());
+  return message.size + message.uuid.size() + kOverhead * (1 + chunks);
+}
+
+// `status` is what is known against the chunk already.
+void ChunkAssembler::Take(const Chunk& chunk, uint64_t cookie, absl::Status status, std::chrono::nanoseconds now,
+                          Ended* ended) {
+  if (AnswerLate(chunk, cookie, ended)) return;
+  const Messages::iterator message = FindOrBegin(chunk, now);
+  held_bytes_ -= HeldBy(*message);
+  message->cookies.push_back(cookie);
+  if (status.ok()) status = Keep(chunk, &*message);
+  if (!status.ok()) message->chunks.try_emplace(chunk.chunk_id);  // it was answered
+  held_bytes_ += HeldBy(*message);
+  if (!status.ok()) return GiveUp(message, status, now, ended);
+  if (message->chunks.size() == static_cast<size_t>(message->num_chunks)) Complete(message, ended);
+}
+
+// Whether `chunk` belongs to a message that has failed, and comes for the first time.
+bool ChunkAssembler::AnswerLate(const Chunk& chunk, uint64_t cookie, Ended* ended) {
+  const auto found = failed_by_uuid_.find(chunk.uuid);
+  if (found == failed_by_uuid_.end()) return false;
+  Message& message = *found->second;
+  held_bytes_ -= HeldBy(message);
+  const bool is_first = message.chunks.try_emplace(chunk.chunk_id).second;
+  held_bytes_ += HeldBy(message);
+  if (is_first) {
+    ended->push_back({message.uuid, message.failure, /*failed_before=*/true, false, SecretBytes(), {cookie}});
+  }
+  const bool all_answered = message.chunks.size() == static_cast<size_t>(message.num_chunks);
+  if (!is_first || all_answered) Forget(&failed_, found->second);
+  return is_first;
+}
+
+ChunkAssembler::Messages::iterator ChunkAssembler::FindOrBegin(const Chunk& chunk, std::chrono::nanoseconds now) {
+  const auto found = open_by_uuid_.find(chunk.uuid);
+  if (found != open_by_uuid_.end()) return found->second;
+  Message& message = open_.emplace_back();
+  message.uuid = std::string(chunk.uuid);
+  message.num_chunks = chunk.num_chunks;
+  message.total_size = chunk.total_size;
+  message.encrypted = chunk.encrypted;
+  message.since = now;
+  held_bytes_ += HeldBy(message);
+  return open_by_uuid_.emplace(message.uuid, std::prev(open_.end())).first->second;
+}
+
+// The chunk's bytes into `message`, unless it has them; what is wrong where the two contradict each other.
+absl::Status ChunkAssembler::Keep(const Chunk& chunk, Message* message) {
+  if (chunk.num_chunks != message->num_chunks || chunk.total_size != message->total_size) {
+    return Malformed(chunk, absl::StrCat("it is one of ", chunk.num_chunks, " with ", chunk.total_size,
+                                         " bytes in total, and another is one of ", message->num_chunks, " with ",
+                                         message->total_size));
+  }
+  if (chunk.encrypted != message->encrypted) return Malformed(chunk, "not all of the message's chunks are encrypted");
+  if (message->chunks.count(chunk.chunk_id) > 0) return absl::OkStatus();
+  const size_t size = message->size + chunk.payload.size();
+  const auto total = static_cast<size_t>(chunk.total_size);
+  const bool is_last = message->chunks.size() + 1 == static_cast<size_t>(chunk.num_chunks);
+  if (size > total || (is_last && size != total)) {
+    return Malformed(chunk, absl::StrCat("the chunks have ", size, " bytes, and ", total, " in total (field 28)"));
+  }
+  message->chunks.emplace(chunk.chunk_id, SecretBytes::CopyOf(chunk.payload));
+  message->size = size;
+  return absl::OkStatus();
+}
+
+void ChunkAssembler::Complete(Messages::iterator message, Ended* ended) {
+  SecretBytes payload = SecretBytes::OfSize(message->size);
+  char* end = payload.mutable_span().data();
+  for (const auto& [id, chunk] : message->chunks) end = std::copy(chunk.view().begin(), chunk.view().end(), end);
+  ended->push_back({message->uuid, absl::OkStatus(), /*failed_before=*/false, message->encrypted, std::move(payload),
+                    message->cookies});
+  Forget(&open_, message);
+}
+
+// Ends an open message that isn't complete, and remembers it among the failed ones.
+void ChunkAssembler::GiveUp(Messages::iterator message, const absl::Status& status, std::chrono::nanoseconds now,
+                            Ended* ended) {
+  held_bytes_ -= HeldBy(*message);
+  ended->push_back(
+      {message->uuid, status, /*failed_before=*/false, false, SecretBytes(), std::exchange(message->cookies, {})});
+  for (auto& [id, chunk] : message->chunks) chunk = SecretBytes();
+  message->size = 0;
+  message->failure = status;
+  message->since = now;
+  held_bytes_ += HeldBy(*message);
+  open_by_uuid_.erase(message->uuid);
+  failed_.splice(failed_.end(), open_, message);
+  failed_by_uuid_.emplace(message->uuid, message);
+  if (message->chunks.size() == static_cast<size_t>(message->num_chunks)) Forget(&failed_, message);
+}
+
+// Removes a message from `messages`, one of our two lists.
+void ChunkAssembler::Forget(Messages* messages, Messages::iterator message) {
+  held_bytes_ -= HeldBy(*message);
+  (messages == &open_ ? open_by_uuid_ : failed_by_uuid_).erase(message->uuid);
+  messages->erase(message);
+}
+
+// What is remembered of failed messages goes before what is held of open ones.
+void ChunkAssembler::HoldLimits(std::chrono::nanoseconds now, Ended* ended) {
+  while (open_.size() > limits_.max_open_messages) GiveUp(open_.begin(), GivenUpForOthers(), now, ended);
+  while (failed_.size() > limits_.max_open_messages) Forget(&failed_, failed_.begin());
+  while (held_bytes_ > limits_.max_held_bytes) {
+    if (!failed_.empty()) {
+      Forget(&failed_, failed_.begin());
+    } else {
+      GiveUp(open_.begin(), GivenUpForOthers(), now, ended);
+    }
+  }
+}
+
+}  // namespace pulseal::framing
