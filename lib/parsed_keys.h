@@ -21,8 +21,9 @@ namespace pulseal {
 
 // Keys already read from PEM, since reading one takes as long as using it, and finding that an encrypted one can't be
 // read takes far longer: failures for good are kept too, one of a passphrase for as long as the callback gives the same
-// one. At most kCapacity altogether, and none longer than a generation of their reader. Thread-safe; no lock is held
-// while a key is read or the passphrase callback runs.
+// one. Kept by their text, whatever name they come for: a sender chooses names, and a reader may have one key for all.
+// At most kCapacity altogether, and none longer than a generation of their reader. Thread-safe; no lock is held while a
+// key is read or the passphrase callback runs.
 class ParsedKeys {
  public:
   static constexpr size_t kCapacity = 256;
@@ -37,26 +38,31 @@ class ParsedKeys {
 
  private:
   struct Entry {
-    bool IsFor(std::string_view name, std::string_view text) const { return key_name == name && pem.view() == text; }
+    bool HasPassphrase(const SecretBytes& other) const {
+      return passphrase.has_value() && passphrase->view() == other.view();
+    }
 
-    std::string key_name;  // also decides the passphrase
     SecretBytes pem;
     absl::StatusOr<std::shared_ptr<const crypto::PemKey>> key;
-    std::optional<SecretBytes> refused_passphrase;  // with which it was tried in vain
+    std::optional<SecretBytes> passphrase;  // of an encrypted one: with which it was read, or tried in vain
+    std::string key_name;                   // whose passphrase that was
   };
   using SharedEntry = std::shared_ptr<const Entry>;
+  class PassphraseOf;
 
-  SharedEntry Find(const std::string& key_name, std::string_view pem, uint64_t generation);
-  bool StillHolds(const Entry& entry) const;
+  // Null where it isn't known with the passphrase that `key_name` has now.
+  SharedEntry Find(const std::string& key_name, std::string_view pem, uint64_t generation,
+                   PassphraseOf& passphrase) const;
+  std::vector<SharedEntry> FindAll(std::string_view pem, uint64_t generation) const;
   void Keep(SharedEntry entry, uint64_t generation);
   // `*for_good`: whether asking again would give the same.
-  SharedEntry Read(const std::string& key_name, std::string_view pem, bool* for_good) const;
+  SharedEntry Read(const std::string& key_name, std::string_view pem, PassphraseOf& passphrase, bool* for_good) const;
   absl::StatusOr<crypto::PemKey> Parse(std::string_view pem,
                                        const std::function<absl::StatusOr<SecretBytes>()>& passphrase) const;
-  absl::StatusOr<SecretBytes> Passphrase(const std::string& key_name) const;
+  absl::StatusOr<SecretBytes> AskForPassphrase(const std::string& key_name) const;
 
   const LocalKeyPolicy policy_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<SharedEntry> entries_ ABSL_GUARDED_BY(mutex_);
   size_t oldest_ ABSL_GUARDED_BY(mutex_) = 0;

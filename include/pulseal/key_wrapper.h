@@ -67,8 +67,9 @@ struct LocalKeyPolicy {
   int min_rsa_bits = 2048;
   // Curves besides P-256, P-384 and P-521, by OpenSSL's names ("secp256k1").
   std::vector<std::string> extra_curves;
-  // Asked when a private key is encrypted (PKCS#8 with PBES2), and again for each use while it gives the wrong one,
-  // which is tried once only. Empty: encrypted keys are unusable. Nothing ever prompts.
+  // Asked when a private key is encrypted (PKCS#8 with PBES2), and again for each use while it gives the wrong one, or
+  // while the key was read for another name. Each passphrase is tried once on the same key, and kept (and wiped) with
+  // it. Empty: encrypted keys are unusable. Nothing ever prompts.
   std::function<absl::StatusOr<SecretBytes>(const std::string& key_name)> passphrase;
   // Where algorithms are fetched from: an OSSL_LIB_CTX of yours that outlives the wrapper, and a property string such
   // as "fips=yes". EncryptorOptions and DecryptorOptions with a key_reader fill these from their own.
