@@ -24,7 +24,6 @@ bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch
   scanned->nonce = metadata.nonce;
   scanned->num_messages_in_batch = metadata.num_messages_in_batch;
   scanned->num_chunks = metadata.num_chunks;
-  scanned->chunk_id = metadata.chunk_id;
   if (scratch->size() < num_keys) scratch->resize(num_keys);
   bool valid = metadata.keys.size() == num_keys;
   for (size_t i = 0; i < num_keys; ++i) {

@@ -38,15 +38,13 @@ struct WrappedKeyView {
   absl::Span<const std::pair<std::string_view, std::string_view>> metadata;
 };
 
-// What a consumer needs to know of a message, filled from a client's own metadata class. Everything that it points to
-// must live until the call that takes it returns.
+// What Decrypt looks at, filled from a client's own metadata class: all that a Decision depends on. Everything that it
+// points to must live until the call that takes it returns.
 struct MessageMetadataView {
   absl::Span<const WrappedKeyView> keys;         // field 13; not empty means: encrypted
-  std::string_view nonce, algorithm;             // fields 15 and 14
+  std::string_view nonce;                        // field 15
   std::optional<int32_t> num_messages_in_batch;  // field 11; absent is not the same as 1
-  int32_t num_chunks = 0, chunk_id = 0;          // fields 27 and 29
-  int32_t compression = 0;                       // field 8
-  uint32_t uncompressed_size = 0;                // field 9
+  int32_t num_chunks = 0;                        // field 27
 };
 
 // All that is needed to decrypt a message later, when its key is at hand: keep it beside the payload.

@@ -58,7 +58,6 @@ ViewOf::ViewOf(const MadeMessage& message) : key_metadata_(message.keys.size()) 
   view_.nonce = message.nonce;
   view_.num_messages_in_batch = message.num_messages_in_batch;
   view_.num_chunks = message.num_chunks;
-  view_.chunk_id = message.chunk_id;
 }
 
 }  // namespace pulseal::testing
