@@ -12,7 +12,7 @@ packages=(
   libabsl-dev libssl-dev                             # the core library
   libisal-dev                                        # pulseal::framing
   liblz4-dev libsnappy-dev libzstd-dev zlib1g-dev    # its codecs
-  libcli11-dev                                       # the program
+  libcli11-dev nlohmann-json3-dev                    # the program
   libgtest-dev libgmock-dev libbenchmark-dev
   openssl python3 python3-cryptography               # the tests' independent checks
   libprotobuf-dev protobuf-compiler

@@ -22,6 +22,7 @@ struct Command {
   std::function<ExitCode()> (*define)(CLI::App& app);
 };
 
+extern const Command kCheckCommand;
 extern const Command kKeygenCommand;
 extern const Command kProduceCommand;
 extern const Command kConsumeCommand;

@@ -5,20 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <functional>
-#include <string>
+#include <memory>
 
-#include "absl/strings/str_cat.h"
-#include "pulseal/version.h"
-#include "tools/pulseal/command.h"
+#include "tools/pulseal/command_line.h"
 #include "tools/pulseal/exit_code.h"
-#include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
-#include "tools/pulseal/report.h"
 
 namespace pulseal::tools {
 namespace {
-
-constexpr const Command* kCommands[] = {&kKeygenCommand, &kProduceCommand, &kConsumeCommand, &kRewrapCommand};
 
 // A standard stream that was closed before the start would leave its number, and with it what is written there, to the
 // first file that is opened. /dev/null takes the number, opened so that using the stream fails.
@@ -34,38 +28,13 @@ void IgnoreWriteSignals() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-ExitCode ParseFailure(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) {
-    const std::string text = error.get_name() == "CallForVersion" ? absl::StrCat(error.what(), "\n") : app.help();
-    const absl::Status status = Print(text);
-    return status.ok() ? ExitCode::kDone : EnvironmentFailure(status);
-  }
-  const auto commands = app.get_subcommands();
-  if (commands.empty()) {
-    const auto rest = app.remaining();
-    Report(absl::StrCat(rest.empty() ? "which command?" : absl::StrCat("\"", Shown(rest.front()), "\" is no command"),
-                        " (see: pulseal --help)"));
-    return ExitCode::kUsage;
-  }
-  Report(absl::StrCat(error.what(), " (see: pulseal ", commands.front()->get_name(), " --help)"));
-  return ExitCode::kUsage;
-}
-
 ExitCode Main(int argc, char** argv) {
-  CLI::App app("End-to-end encryption of messages in Apache Pulsar's wire format.", "pulseal");
-  app.set_version_flag("--version", std::string("pulseal ") + Version());
-  app.require_subcommand(1);
-  app.footer(kExitCodeHelp);
   std::function<ExitCode()> run;
-  for (const Command* const command : kCommands) {
-    CLI::App* const parser = app.add_subcommand(command->name, command->summary);
-    parser->footer(absl::StrCat(command->details, "\n\n", kExitCodeHelp));
-    parser->callback([&run, selected = command->define(*parser)] { run = selected; });
-  }
+  const std::unique_ptr<CLI::App> command_line = MakeCommandLine(&run);
   try {
-    app.parse(argc, argv);
+    command_line->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return ParseFailure(app, error);
+    return AnswerParseError(*command_line, error);
   }
   return run();
 }
