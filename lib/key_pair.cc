@@ -18,9 +18,9 @@ absl::Status Invalid(Reason reason, std::string_view message) {
   return MakeStatus(absl::StatusCode::kInvalidArgument, reason, message);
 }
 
-absl::StatusOr<KeyPair> Generate(KeyType type, std::string_view passphrase) {
+absl::StatusOr<KeyPair> Generate(KeyType type, std::string_view passphrase, const OpenSslOptions& openssl) {
   if (type < KeyType::kRsa2048 || type > KeyType::kP521) return Invalid(Reason::kMisuse, "no such type of key");
-  return crypto::GeneratePair(type, passphrase);
+  return crypto::GeneratePair(type, passphrase, {openssl.context, openssl.properties});
 }
 
 // docs/wire-format.md: which official client reads which block.
@@ -36,8 +36,8 @@ void FillReaders(KeyDescription* description) {
   description->go_reads = label == "PUBLIC KEY" || label == "RSA PRIVATE KEY";
 }
 
-absl::StatusOr<KeyDescription> Describe(const crypto::PemKey& key) {
-  absl::StatusOr<std::string> fingerprint = crypto::Fingerprint(key);
+absl::StatusOr<KeyDescription> Describe(const crypto::PemKey& key, const crypto::OpenSslSource& source) {
+  absl::StatusOr<std::string> fingerprint = crypto::Fingerprint(key, source);
   if (!fingerprint.ok()) return fingerprint.status();
   KeyDescription description;
   description.is_private = key.is_private;
@@ -54,27 +54,33 @@ absl::StatusOr<KeyDescription> Describe(const crypto::PemKey& key) {
 
 }  // namespace
 
-absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type) { return Generate(type, {}); }
+absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, const OpenSslOptions& openssl) {
+  return Generate(type, {}, openssl);
+}
 
-absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, std::string_view passphrase) {
+absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, std::string_view passphrase, const OpenSslOptions& openssl) {
   if (passphrase.empty() || passphrase.size() > kMaxPassphraseSize) {
     return Invalid(Reason::kMisuse, absl::StrCat("a passphrase of ", passphrase.size(), " bytes; 1 to ",
                                                  kMaxPassphraseSize, " are possible"));
   }
-  return Generate(type, passphrase);
+  return Generate(type, passphrase, openssl);
 }
 
-absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem) { return DescribeKey(pem, {}); }
+absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, const OpenSslOptions& openssl) {
+  return DescribeKey(pem, std::string_view(), openssl);
+}
 
-absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_view passphrase) {
+absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_view passphrase,
+                                           const OpenSslOptions& openssl) {
+  const crypto::OpenSslSource source{openssl.context, openssl.properties};
   bool needs_passphrase = false;
   const auto give = [&]() -> absl::StatusOr<SecretBytes> {
     needs_passphrase = passphrase.empty();
     if (needs_passphrase) return absl::NotFoundError("no passphrase");
     return SecretBytes::CopyOf(passphrase);
   };
-  const absl::StatusOr<crypto::PemKey> key = crypto::ReadPemKey(pem, give, {});
-  if (key.ok()) return Describe(*key);
+  const absl::StatusOr<crypto::PemKey> key = crypto::ReadPemKey(pem, give, source);
+  if (key.ok()) return Describe(*key, source);
   if (!needs_passphrase) return Invalid(ReasonOf(key.status()), std::string(key.status().message()));
   KeyDescription description;
   description.is_private = description.is_passphrase_encrypted = true;

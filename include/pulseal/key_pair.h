@@ -11,7 +11,17 @@
 #include "pulseal/export.h"
 #include "pulseal/secret_bytes.h"
 
+struct ossl_lib_ctx_st;
+
 namespace pulseal {
+
+// Where algorithms and random bytes come from, as in EncryptorOptions: an OSSL_LIB_CTX of yours, or null for the
+// default, and a property string such as "fips=yes". Where a passphrase is used, OpenSSL 3.0 itself takes the digest of
+// PBKDF2 from the context by its default properties (EVP_set_default_properties).
+struct OpenSslOptions {
+  struct ::ossl_lib_ctx_st* context = nullptr;
+  std::string properties;
+};
 
 enum class KeyType { kRsa2048, kRsa3072, kRsa4096, kP256, kP384, kP521 };
 
@@ -24,8 +34,9 @@ struct KeyPair {
 // "ENCRYPTED PRIVATE KEY" (PBES2: PBKDF2 with HMAC-SHA-256, 600,000 iterations, AES-256-CBC), which no official client
 // reads. INTERNAL where OpenSSL fails; INVALID_ARGUMENT for a passphrase that is empty or longer than 1024 bytes, or a
 // value that is no KeyType. Thread-safe.
-PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type);
-PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, std::string_view passphrase);
+PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, const OpenSslOptions& openssl = {});
+PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, std::string_view passphrase,
+                                                       const OpenSslOptions& openssl = {});
 
 struct KeyDescription {
   bool is_private = false;
@@ -45,8 +56,9 @@ struct KeyDescription {
 // Looks at the first key in `pem`, however weak. INVALID_ARGUMENT (kKeyUnusable) where there is none that Pulseal can
 // use or where `passphrase` doesn't open it, saying what was found instead. An empty passphrase is none. Thread-safe;
 // never prompts.
-PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem);
-PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_view passphrase);
+PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, const OpenSslOptions& openssl = {});
+PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_view passphrase,
+                                                          const OpenSslOptions& openssl = {});
 
 }  // namespace pulseal
 

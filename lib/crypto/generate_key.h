@@ -6,17 +6,18 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "lib/crypto/openssl_source.h"
 #include "lib/crypto/pem_key.h"
 #include "pulseal/key_pair.h"
 
 namespace pulseal::crypto {
 
-// The two PEM texts of a new pair, made with OpenSSL's default library context. `passphrase` empty: the private key is
-// in clear. The caller has checked `type`. INTERNAL where OpenSSL fails.
-absl::StatusOr<KeyPair> GeneratePair(KeyType type, std::string_view passphrase);
+// The two PEM texts of a new pair. `passphrase` empty: the private key is in clear. The caller has checked `type`.
+// INTERNAL where OpenSSL fails.
+absl::StatusOr<KeyPair> GeneratePair(KeyType type, std::string_view passphrase, const OpenSslSource& source);
 
 // SHA-256 of the public half as DER SPKI: "SHA256:" and 64 hex digits. INTERNAL where OpenSSL fails.
-absl::StatusOr<std::string> Fingerprint(const PemKey& key);
+absl::StatusOr<std::string> Fingerprint(const PemKey& key, const OpenSslSource& source);
 
 }  // namespace pulseal::crypto
 

@@ -7,11 +7,13 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "pulseal/key_pair.h"
 #include "pulseal/key_readers.h"
 #include "pulseal/message_decryptor.h"
 #include "pulseal/message_encryptor.h"
@@ -29,6 +31,15 @@ using Context = std::unique_ptr<OSSL_LIB_CTX, decltype(&OSSL_LIB_CTX_free)>;
 
 Context NewContext() { return {OSSL_LIB_CTX_new(), OSSL_LIB_CTX_free}; }
 
+// What is fetched from it without properties isn't found either. Its generators are there already.
+Context NewContextWithoutDefaults() {
+  Context context = NewContext();
+  RAND_get0_public(context.get());
+  RAND_get0_private(context.get());
+  EVP_set_default_properties(context.get(), "provider=nowhere");
+  return context;
+}
+
 // While it lives, nothing can be fetched from the default context.
 class NoDefaultContext {
  public:
@@ -43,11 +54,7 @@ TEST_P(OpenSslContextTest, IsWhereEveryAlgorithmComesFrom) {
   std::map<std::string, SecretBytes> private_pems;
   private_pems["orders"] = SecretBytes::CopyOf(TestKey(key + ".private.pem"));
   const auto reader = KeysInMemory({{"orders", TestKey(key + ".public.pem")}}, std::move(private_pems));
-  const Context context = NewContext();
-  // What is fetched from it without the properties isn't found either. Its generators are there already.
-  RAND_get0_public(context.get());
-  RAND_get0_private(context.get());
-  EVP_set_default_properties(context.get(), "provider=nowhere");
+  const Context context = NewContextWithoutDefaults();
   const NoDefaultContext no_default_context;
 
   EncryptorOptions to;
@@ -75,6 +82,53 @@ TEST_P(OpenSslContextTest, IsWhereEveryAlgorithmComesFrom) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Keys, OpenSslContextTest, ::testing::Values("rsa-2048", "p-256"));
+
+TEST(OpenSslContext, IsWhereKeyPairsAreMadeAndDescribed) {
+  const Context context = NewContextWithoutDefaults();
+  const NoDefaultContext no_default_context;
+  const OpenSslOptions without_properties{context.get(), ""}, openssl{context.get(), "provider=default"};
+  for (const KeyType type : {KeyType::kRsa2048, KeyType::kP256}) {
+    EXPECT_EQ(GenerateKeyPair(type).status().code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(GenerateKeyPair(type, without_properties).status().code(), absl::StatusCode::kInternal);
+    const absl::StatusOr<KeyPair> pair = GenerateKeyPair(type, openssl);
+    ASSERT_TRUE(pair.ok()) << pair.status();
+    EXPECT_FALSE(DescribeKey(pair->public_pem).ok());
+    EXPECT_FALSE(DescribeKey(pair->public_pem, without_properties).ok());
+    const auto public_half = DescribeKey(pair->public_pem, openssl);
+    const auto private_half = DescribeKey(pair->private_pem.view(), openssl);
+    ASSERT_TRUE(public_half.ok() && private_half.ok()) << public_half.status() << private_half.status();
+    EXPECT_EQ(public_half->fingerprint, private_half->fingerprint);
+  }
+}
+
+TEST(OpenSslContext, IsWhereEncryptedKeysAreMadeAndRead) {
+  const Context context = NewContext();
+  const NoDefaultContext no_default_context;
+  const OpenSslOptions openssl{context.get(), "provider=default"}, nowhere{context.get(), "provider=nowhere"};
+  const absl::StatusOr<KeyPair> pair = GenerateKeyPair(KeyType::kP256, "secret", openssl);
+  ASSERT_TRUE(pair.ok()) << pair.status();
+  EXPECT_FALSE(GenerateKeyPair(KeyType::kP256, "secret", nowhere).ok());
+  EXPECT_FALSE(GenerateKeyPair(KeyType::kP256, "secret").ok());
+  EXPECT_TRUE(DescribeKey(pair->private_pem.view(), "secret", openssl).ok());
+  EXPECT_FALSE(DescribeKey(pair->private_pem.view(), "secret", nowhere).ok());
+  EXPECT_FALSE(DescribeKey(pair->private_pem.view(), "secret").ok());
+}
+
+TEST(OpenSslContext, IsWhereEveryFormOfAKeyIsRead) {
+  const Context context = NewContextWithoutDefaults();
+  const NoDefaultContext no_default_context;
+  size_t read = 0;
+  for (const auto& file : std::filesystem::directory_iterator(PULSEAL_SOURCE_DIR "/tests/vectors/keys")) {
+    const std::string name = file.path().filename();
+    // OpenSSL's PBKDF2 looks its digest up by the context's default properties.
+    if (file.path().extension() != ".pem" || name == "rsa-2048.encrypted.private.pem") continue;
+    EXPECT_FALSE(DescribeKey(TestKey(name), {context.get(), ""}).ok()) << name;
+    const auto key = DescribeKey(TestKey(name), {context.get(), "provider=default"});
+    EXPECT_TRUE(key.ok()) << name << ": " << key.status();
+    ++read;
+  }
+  EXPECT_EQ(read, 27u);
+}
 
 EncryptorOptions WithContext(OSSL_LIB_CTX* context, const ManualBackground& background) {
   EncryptorOptions options;
