@@ -48,6 +48,17 @@ absl::Status GivenUpForOthers() {
                     "chunked message: given up for others: too many are open, or too many bytes held (ChunkLimits)");
 }
 
+AssembledMessage Failed(const std::string& uuid, const absl::Status& status, bool discard, bool before,
+                        std::vector<uint64_t> cookies) {
+  AssembledMessage message;
+  message.uuid = uuid;
+  message.status = status;
+  message.discard = discard;
+  message.failed_before = before;
+  message.cookies = std::move(cookies);
+  return message;
+}
+
 }  // namespace
 
 absl::StatusOr<int32_t> CountChunks(size_t total_size, size_t max_chunk_size) {
@@ -66,29 +77,30 @@ std::string_view ChunkAt(std::string_view message, size_t max_chunk_size, int32_
 
 std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now) {
   Ended ended = Expire(now);
-  Take(chunk, cookie, CheckAlone(chunk, limits_), now, &ended);
+  Take(chunk, cookie, {CheckAlone(chunk, limits_), limits_.discard_failed}, now, &ended);
   HoldLimits(now, &ended);
   return ended;
 }
 
 std::vector<AssembledMessage> ChunkAssembler::Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
-                                                   std::chrono::nanoseconds now) {
+                                                   bool discard, std::chrono::nanoseconds now) {
   Ended ended = Expire(now);
-  Take(chunk, cookie, status, now, &ended);
+  Take(chunk, cookie, {status, discard}, now, &ended);
   HoldLimits(now, &ended);
   return ended;
 }
 
 std::vector<AssembledMessage> ChunkAssembler::Expire(std::chrono::nanoseconds now) {
   Ended ended;
-  while (!open_.empty() && now - open_.front().since > limits_.max_age) GiveUp(open_.begin(), TimedOut(), now, &ended);
+  while (!open_.empty() && now - open_.front().since > limits_.max_age)
+    GiveUp(open_.begin(), {TimedOut(), limits_.discard_failed}, now, &ended);
   while (!failed_.empty() && now - failed_.front().since > limits_.max_age) Forget(&failed_, failed_.begin());
   return ended;
 }
 
 std::vector<AssembledMessage> ChunkAssembler::Flush() {
   Ended ended;
-  while (!open_.empty()) GiveUp(open_.begin(), TimedOut(), {}, &ended);
+  while (!open_.empty()) GiveUp(open_.begin(), {TimedOut(), limits_.discard_failed}, {}, &ended);
   while (!failed_.empty()) Forget(&failed_, failed_.begin());
   return ended;
 }
@@ -98,17 +110,17 @@ size_t ChunkAssembler::HeldBy(const Message& message) {
   return message.size + message.uuid.size() + kOverhead * (1 + chunks);
 }
 
-// `status` is what is known against the chunk already.
-void ChunkAssembler::Take(const Chunk& chunk, uint64_t cookie, absl::Status status, std::chrono::nanoseconds now,
+// `failure` is what is known against the chunk already.
+void ChunkAssembler::Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now,
                           Ended* ended) {
   if (AnswerLate(chunk, cookie, ended)) return;
   const Messages::iterator message = FindOrBegin(chunk, now);
   held_bytes_ -= HeldBy(*message);
   message->cookies.push_back(cookie);
-  if (status.ok()) status = Keep(chunk, &*message);
-  if (!status.ok()) message->chunks.try_emplace(chunk.chunk_id);  // it was answered
+  if (failure.status.ok()) failure.status = Keep(chunk, &*message);
+  if (!failure.status.ok()) message->chunks.try_emplace(chunk.chunk_id);  // it was answered
   held_bytes_ += HeldBy(*message);
-  if (!status.ok()) return GiveUp(message, status, now, ended);
+  if (!failure.status.ok()) return GiveUp(message, failure, now, ended);
   if (message->chunks.size() == static_cast<size_t>(message->num_chunks)) Complete(message, ended);
 }
 
@@ -121,7 +133,8 @@ bool ChunkAssembler::AnswerLate(const Chunk& chunk, uint64_t cookie, Ended* ende
   const bool is_first = message.chunks.try_emplace(chunk.chunk_id).second;
   held_bytes_ += HeldBy(message);
   if (is_first) {
-    ended->push_back({message.uuid, message.failure, /*failed_before=*/true, false, SecretBytes(), {cookie}});
+    const Failure& failure = message.failure;
+    ended->push_back(Failed(message.uuid, failure.status, failure.discard, /*before=*/true, {cookie}));
   }
   const bool all_answered = message.chunks.size() == static_cast<size_t>(message.num_chunks);
   if (!is_first || all_answered) Forget(&failed_, found->second);
@@ -162,23 +175,26 @@ absl::Status ChunkAssembler::Keep(const Chunk& chunk, Message* message) {
 }
 
 void ChunkAssembler::Complete(Messages::iterator message, Ended* ended) {
-  SecretBytes payload = SecretBytes::OfSize(message->size);
-  char* end = payload.mutable_span().data();
+  AssembledMessage complete;
+  complete.uuid = message->uuid;
+  complete.encrypted = message->encrypted;
+  complete.cookies = message->cookies;
+  complete.payload = SecretBytes::OfSize(message->size);
+  char* end = complete.payload.mutable_span().data();
   for (const auto& [id, chunk] : message->chunks) end = std::copy(chunk.view().begin(), chunk.view().end(), end);
-  ended->push_back({message->uuid, absl::OkStatus(), /*failed_before=*/false, message->encrypted, std::move(payload),
-                    message->cookies});
+  ended->push_back(std::move(complete));
   Forget(&open_, message);
 }
 
 // Ends an open message that isn't complete, and remembers it among the failed ones.
-void ChunkAssembler::GiveUp(Messages::iterator message, const absl::Status& status, std::chrono::nanoseconds now,
+void ChunkAssembler::GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now,
                             Ended* ended) {
   held_bytes_ -= HeldBy(*message);
   ended->push_back(
-      {message->uuid, status, /*failed_before=*/false, false, SecretBytes(), std::exchange(message->cookies, {})});
+      Failed(message->uuid, failure.status, failure.discard, /*before=*/false, std::exchange(message->cookies, {})));
   for (auto& [id, chunk] : message->chunks) chunk = SecretBytes();
   message->size = 0;
-  message->failure = status;
+  message->failure = failure;
   message->since = now;
   held_bytes_ += HeldBy(*message);
   open_by_uuid_.erase(message->uuid);
@@ -196,13 +212,13 @@ void ChunkAssembler::Forget(Messages* messages, Messages::iterator message) {
 
 // What is remembered of failed messages goes before what is held of open ones.
 void ChunkAssembler::HoldLimits(std::chrono::nanoseconds now, Ended* ended) {
-  while (open_.size() > limits_.max_open_messages) GiveUp(open_.begin(), GivenUpForOthers(), now, ended);
+  while (open_.size() > limits_.max_open_messages) GiveUp(open_.begin(), {GivenUpForOthers(), false}, now, ended);
   while (failed_.size() > limits_.max_open_messages) Forget(&failed_, failed_.begin());
   while (held_bytes_ > limits_.max_held_bytes) {
     if (!failed_.empty()) {
       Forget(&failed_, failed_.begin());
     } else {
-      GiveUp(open_.begin(), GivenUpForOthers(), now, ended);
+      GiveUp(open_.begin(), {GivenUpForOthers(), false}, now, ended);
     }
   }
 }

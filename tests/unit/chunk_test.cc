@@ -56,7 +56,7 @@ class ChunkAssemblerTest : public ::testing::Test {
  protected:
   Ended Add(const Chunk& chunk, uint64_t cookie) { return assembler_.Add(chunk, cookie, now_); }
   Ended Fail(const Chunk& chunk, uint64_t cookie) {
-    return assembler_.Fail(chunk, cookie, absl::UnauthenticatedError("forged"), now_);
+    return assembler_.Fail(chunk, cookie, absl::UnauthenticatedError("forged"), discard_, now_);
   }
   void ExpectNothingHeld() {
     assembler_.Flush();
@@ -74,6 +74,7 @@ class ChunkAssemblerTest : public ::testing::Test {
   }
 
   nanoseconds now_ = seconds(1000);
+  bool discard_ = false;
   ChunkAssembler assembler_;
 };
 
@@ -257,6 +258,27 @@ TEST_F(ChunkAssemblerTest, BeginsAnewWhenAnAnsweredChunkComesAgain) {
   ExpectComplete(Add(Part(3), 3).at(0), kMessage);
 }
 
+TEST_F(ChunkAssemblerTest, SaysWhetherToDiscard) {
+  for (const bool discard : {false, true}) {
+    discard_ = discard;
+    EXPECT_EQ(Fail(Part(0), 1).at(0).discard, discard);
+    EXPECT_EQ(Add(Part(1), 2).at(0).discard, discard);
+    assembler_.Flush();
+    ChunkLimits limits;
+    limits.discard_failed = discard;
+    limits.max_open_messages = 1;
+    ChunkAssembler assembler(limits);
+    Chunk lying = Part(0);
+    lying.chunk_id = 9;
+    EXPECT_EQ(assembler.Add(lying, 1, {}).at(0).discard, discard);
+    assembler.Add(Part(0, "old"), 1, {});
+    EXPECT_EQ(assembler.Expire(seconds(61)).at(0).discard, discard);
+    assembler.Add(Part(0, "first"), 1, seconds(61));
+    EXPECT_FALSE(assembler.Add(Part(0, "second"), 1, seconds(61)).at(0).discard);
+    EXPECT_EQ(assembler.Flush().at(0).discard, discard);
+  }
+}
+
 TEST_F(ChunkAssemblerTest, GivesUpWhatGetsTooOld) {
   EXPECT_THAT(Add(Part(0, "old"), 1), IsEmpty());
   now_ += seconds(40);
@@ -355,12 +377,13 @@ TEST(ChunkLimits, FloodsEndWithinTheLimits) {
   };
   for (int i = 0; i < 2000; ++i) count(assembler.Add(Part(0, "repeated"), 1, {}));
   for (int i = 0; i < 2000; ++i) count(assembler.Add(Part(0, std::to_string(i)), 1, {}));
-  for (int i = 0; i < 2000; ++i) count(assembler.Fail(Part(0, std::to_string(i)), 1, absl::UnknownError(""), {}));
+  for (int i = 0; i < 2000; ++i)
+    count(assembler.Fail(Part(0, std::to_string(i)), 1, absl::UnknownError(""), false, {}));
   Chunk chunk = Part(0);
   chunk.num_chunks = chunk.total_size = 5'000'000;
   chunk.payload = "x";
   for (; chunk.chunk_id < 2000; ++chunk.chunk_id) count(assembler.Add(chunk, 1, {}));
-  for (; chunk.chunk_id < 4000; ++chunk.chunk_id) count(assembler.Fail(chunk, 1, absl::UnknownError(""), {}));
+  for (; chunk.chunk_id < 4000; ++chunk.chunk_id) count(assembler.Fail(chunk, 1, absl::UnknownError(""), false, {}));
   for (const AssembledMessage& message : assembler.Flush()) returned += message.cookies.size();
   EXPECT_EQ(returned, given);
   EXPECT_EQ(assembler.held_bytes(), 0u);
@@ -396,7 +419,7 @@ TEST(ChunkAssembler, AccountsForEveryChunkOnce) {
     now += seconds(testing::Below(random, 6));
     owed[cookie] = 1;
     if (testing::Below(random, 30) == 0) {
-      settle(assembler.Fail(chunk, cookie, absl::UnknownError("x"), now));
+      settle(assembler.Fail(chunk, cookie, absl::UnknownError("x"), true, now));
     } else {
       settle(assembler.Add(chunk, cookie, now));
     }

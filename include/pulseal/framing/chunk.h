@@ -50,6 +50,9 @@ struct ChunkLimits {
   size_t max_held_bytes = 64 * 1024 * 1024;
   size_t max_open_messages = 100;                              // beyond it as above; as many failed ones are remembered
   std::chrono::nanoseconds max_age = std::chrono::minutes(1);  // from a message's first chunk on; then it is given up
+  // What becomes of chunks that contradict each other or whose message doesn't get complete within max_age: true
+  // acknowledges them, false leaves them for redelivery. What is given up for others is always left for redelivery.
+  bool discard_failed = false;
 };
 
 // How one message ended: it is complete, or it failed.
@@ -61,6 +64,8 @@ struct AssembledMessage {
   //   RESOURCE_EXHAUSTED (kLimitReached)   given up for others: max_held_bytes or max_open_messages
   //   or the status that Fail was called with
   absl::Status status;
+  // Failed: its chunks are to be acknowledged unread; otherwise they are left for redelivery.
+  bool discard = false;
   // This message failed before, and `cookies` are those of a chunk that came late: don't count it a second time.
   bool failed_before = false;
   bool encrypted = false;         // OK: whether its chunks were
@@ -95,8 +100,8 @@ class PULSEAL_EXPORT ChunkAssembler {
   std::vector<AssembledMessage> Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now);
 
   // The same for a chunk that could not be decrypted or is otherwise of no use: its message fails with `status`, which
-  // isn't OK. chunk.payload is not looked at.
-  std::vector<AssembledMessage> Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
+  // isn't OK, and `discard`. chunk.payload is not looked at.
+  std::vector<AssembledMessage> Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status, bool discard,
                                      std::chrono::nanoseconds now);
 
   // Messages that are older than max_age. To be called now and then where chunks may stop coming.
@@ -109,6 +114,10 @@ class PULSEAL_EXPORT ChunkAssembler {
   size_t held_bytes() const { return held_bytes_; }  // at most max_held_bytes when a call has returned
 
  private:
+  struct Failure {
+    absl::Status status;
+    bool discard = false;
+  };
   struct Message {
     std::string uuid;
     int32_t num_chunks, total_size;
@@ -117,18 +126,18 @@ class PULSEAL_EXPORT ChunkAssembler {
     std::map<int32_t, SecretBytes> chunks;  // by chunk_id; emptied, but still there, where the message failed
     size_t size = 0;                        // of the chunks' bytes
     std::vector<uint64_t> cookies;
-    absl::Status failure;
+    Failure failure;
   };
   using Messages = std::list<Message>;
   using Ended = std::vector<AssembledMessage>;
 
   static size_t HeldBy(const Message& message);
-  void Take(const Chunk& chunk, uint64_t cookie, absl::Status status, std::chrono::nanoseconds now, Ended* ended);
+  void Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now, Ended* ended);
   bool AnswerLate(const Chunk& chunk, uint64_t cookie, Ended* ended);
   Messages::iterator FindOrBegin(const Chunk& chunk, std::chrono::nanoseconds now);
   absl::Status Keep(const Chunk& chunk, Message* message);
   void Complete(Messages::iterator message, Ended* ended);
-  void GiveUp(Messages::iterator message, const absl::Status& status, std::chrono::nanoseconds now, Ended* ended);
+  void GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now, Ended* ended);
   void Forget(Messages* messages, Messages::iterator message);
   void HoldLimits(std::chrono::nanoseconds now, Ended* ended);
 
