@@ -16,7 +16,7 @@ absl::Status NotAFileName(std::string_view kind, const std::string& key_name) {
   return MakeStatus(
       absl::StatusCode::kNotFound, Reason::kKeyNotFound,
       absl::StrCat(AsAbsl(kind), " ", Quoted(key_name), ": no key file can have this name; a name is 1 to ",
-                   kMaxKeyFileNameSize, " bytes, without slash or NUL, and doesn't start with a dot"));
+                   kMaxKeyDirectoryNameSize, " bytes, without slash or NUL, and doesn't start with a dot"));
 }
 
 class DirectoryKeyReader final : public CryptoKeyReader {
@@ -30,9 +30,9 @@ class DirectoryKeyReader final : public CryptoKeyReader {
     if (file.ok()) return EncryptionKeyInfo{std::move(file->pem), {}};
     const absl::Status error = Prefixed("public key " + Quoted(key_name), file.status());
     if (!absl::IsNotFound(error)) return error;
-    return MakeStatus(
-        absl::StatusCode::kNotFound, Reason::kKeyNotFound,
-        absl::StrCat(error.message(), " (make one with: pulseal keygen ", Shown(key_name), " --key-dir ", path_, ")"));
+    return MakeStatus(absl::StatusCode::kNotFound, Reason::kKeyNotFound,
+                      absl::StrCat(error.message(), " (make one with: pulseal keygen ", Shown(key_name), " --key-dir ",
+                                   Shown(path_), ")"));
   }
 
   absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,

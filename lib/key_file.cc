@@ -163,7 +163,7 @@ absl::StatusOr<KeyFile> ReadKeyFile(const std::string& path) {
 
 absl::StatusOr<KeyFile> ReadKeyFileIn(const std::string& folder, const std::string& relative_path) {
   const Descriptor opened_folder(OpenFolder(folder));
-  if (!opened_folder.is_open()) return Unavailable(folder, strerror(errno));
+  if (!opened_folder.is_open()) return Unavailable("the key folder " + Shown(folder), strerror(errno));
   const std::string path = absl::StrCat(folder, "/", Shown(relative_path));
   const Descriptor file(OpenBeneath(opened_folder.get(), relative_path, kReadFlags));
   if (!file.is_open()) return OpenError(path, errno);
@@ -173,7 +173,7 @@ absl::StatusOr<KeyFile> ReadKeyFileIn(const std::string& folder, const std::stri
 absl::StatusOr<std::vector<std::string>> ListKeyFiles(const std::string& folder, const std::string& sub_folder,
                                                       size_t most) {
   const Descriptor opened_folder(OpenFolder(folder));
-  if (!opened_folder.is_open()) return Unavailable(folder, strerror(errno));
+  if (!opened_folder.is_open()) return Unavailable("the key folder " + Shown(folder), strerror(errno));
   const std::string path = absl::StrCat(folder, "/", Shown(sub_folder));
   Descriptor inner(OpenBeneath(opened_folder.get(), sub_folder, kFolderFlags));
   if (!inner.is_open()) {

@@ -24,11 +24,11 @@ inline constexpr size_t kMaxKeyFileSize = 64 * 1024;
 // Of the keys in a NAME.private.d, so many are read: the newest ones.
 inline constexpr size_t kMaxRolledKeys = 64;
 
-// Bytes of the longest key name that a KeyDirectory can have files for: room for the longest ending (".private.pem")
+// The longest key name that a KeyDirectory can have files for, in bytes: room for the longest ending (".private.pem")
 // within the 255 bytes that a file name may have on Linux.
-inline constexpr size_t kMaxKeyFileNameSize = 200;
+inline constexpr size_t kMaxKeyDirectoryNameSize = 200;
 
-// Whether a KeyDirectory can have files for `key_name`: not empty, at most kMaxKeyFileNameSize bytes, no leading dot, no
+// Whether a KeyDirectory can have files for `key_name`: not empty, at most kMaxKeyDirectoryNameSize bytes, no leading dot, no
 // slash, no NUL byte. Everything else is allowed, spaces and UTF-8 too. A file named so plus an ending lies directly in
 // the folder it is opened in, and isn't hidden.
 PULSEAL_EXPORT bool CanNameKeyFile(std::string_view key_name);

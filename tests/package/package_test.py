@@ -40,7 +40,8 @@ def install(kind):
     """Builds the libraries alone, installs them, and moves the tree, which must not mind."""
     build, first, prefix = WORK / f"{kind}-build", WORK / f"{kind}-first", WORK / f"{kind}-installed"
     only_libraries = [f"-DPULSEAL_BUILD_{part}=OFF" for part in ("TOOLS", "TESTS", "BENCH", "EXAMPLES")]
-    configure(SOURCE, build, f"-DBUILD_SHARED_LIBS={'ON' if kind == 'shared' else 'OFF'}", *only_libraries)
+    is_shared = ["-DBUILD_SHARED_LIBS=ON"] if kind == "shared" else []  # static where nobody says otherwise
+    configure(SOURCE, build, *is_shared, *only_libraries)
     run("cmake", "--build", build)
     for tree in (first, prefix):
         shutil.rmtree(tree, ignore_errors=True)

@@ -104,7 +104,7 @@ TEST_F(KeyDirectoryTest, AMissingFolderIsUnavailable) {
   for (const absl::Status& error : {reader_->GetPublicKey("a").status(), PrivateError("a")}) {
     EXPECT_EQ(error.code(), absl::StatusCode::kUnavailable) << error;
     EXPECT_EQ(ReasonOf(error), Reason::kKeyServiceUnavailable);
-    EXPECT_THAT(std::string(error.message()), HasSubstr(" key \"a\": " + (folder_ / "later")));
+    EXPECT_THAT(std::string(error.message()), HasSubstr(" key \"a\": the key folder " + (folder_ / "later")));
   }
   const uint64_t before = reader_->Generation();
   folder_.Write("later/a.private.pem", "private");

@@ -80,7 +80,7 @@ TEST_F(KeyFileTest, AMissingFolderMakesItsKeysUnavailable) {
        {ReadKeyFileIn(gone, "key.pem").status(), ListKeyFiles(gone, "a.private.d", 9).status()}) {
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
     EXPECT_EQ(ReasonOf(status), Reason::kKeyServiceUnavailable);
-    EXPECT_EQ(std::string(status.message()), gone + ": No such file or directory");
+    EXPECT_EQ(std::string(status.message()), "the key folder " + gone + ": No such file or directory");
   }
 }
 

@@ -36,7 +36,7 @@ KeyPairFiles::KeyPairFiles(const std::string& key_directory, const std::string& 
 
 absl::Status CheckKeyName(std::string_view key_name) {
   if (CanNameKeyFile(key_name)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("a key name has 1 to ", kMaxKeyFileNameSize,
+  return absl::InvalidArgumentError(absl::StrCat("a key name has 1 to ", kMaxKeyDirectoryNameSize,
                                                  " bytes, doesn't begin with a dot and has no slash; \"",
                                                  Shown(key_name), "\" can't be one"));
 }

@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // There are no keys in that folder, but many files above it: whatever is found was reached by leaving.
   if (reader->GetPublicKey(name).ok() || reader->GetPrivateKeys(name, {}).ok()) std::abort();
   const bool leads_on = name.find('/') != std::string::npos || name.find('\0') != std::string::npos;
-  if (pulseal::CanNameKeyFile(name) && (leads_on || name[0] == '.' || name.size() > pulseal::kMaxKeyFileNameSize)) {
+  if (pulseal::CanNameKeyFile(name) &&
+      (leads_on || name[0] == '.' || name.size() > pulseal::kMaxKeyDirectoryNameSize)) {
     std::abort();
   }
   return 0;

@@ -13,7 +13,7 @@ TEST(KeyName, AllowsWhatStaysAFileInTheFolder) {
        {"orders", "a", "with space", "a.b", "-rf", "name\nline", "K\xc3\xb6ln", "a\\b", "*", "a..", "~"}) {
     EXPECT_TRUE(CanNameKeyFile(name)) << name;
   }
-  EXPECT_TRUE(CanNameKeyFile(std::string(kMaxKeyFileNameSize, 'x')));
+  EXPECT_TRUE(CanNameKeyFile(std::string(kMaxKeyDirectoryNameSize, 'x')));
 }
 
 TEST(KeyName, RefusesWhatCouldLeadElsewhere) {
@@ -22,7 +22,7 @@ TEST(KeyName, RefusesWhatCouldLeadElsewhere) {
   }
   EXPECT_FALSE(CanNameKeyFile(std::string_view("a\0b", 3)));
   EXPECT_FALSE(CanNameKeyFile(std::string_view("\0", 1)));
-  EXPECT_FALSE(CanNameKeyFile(std::string(kMaxKeyFileNameSize + 1, 'x')));
+  EXPECT_FALSE(CanNameKeyFile(std::string(kMaxKeyDirectoryNameSize + 1, 'x')));
 }
 
 }  // namespace
