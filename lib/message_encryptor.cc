@@ -11,12 +11,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/background_worker.h"
-#include "lib/buffers.h"
 #include "lib/counter.h"
 #include "lib/crypto/aead.h"
 #include "lib/crypto/random.h"
 #include "lib/data_key.h"
 #include "lib/data_key_rotation.h"
+#include "lib/encrypt_destination.h"
 #include "lib/encryptor_options.h"
 #include "lib/event_sink.h"
 #include "lib/fork_sentinel.h"
@@ -30,7 +30,6 @@ namespace {
 constexpr uint64_t kMostChunks = 1000000;
 constexpr std::chrono::milliseconds kSweepAgain{10};
 constexpr std::chrono::hours kLongestTimeout{24 * 365};  // more would overflow a deadline
-
 constexpr int kMostTurns = 10;
 
 absl::Status Misuse(absl::StatusCode code, std::string_view message) {
@@ -49,70 +48,6 @@ const SharedFailures& Shared() {
   static const SharedFailures& shared = *new SharedFailures;
   return shared;
 }
-
-// Where a message goes, once it is known how long its fields are.
-struct Destination {
-  char* out;
-  char* fields;
-};
-
-// Buffers of the caller's. What depends on the payload alone was checked before.
-class SpanDestination {
- public:
-  SpanDestination(absl::Span<char> out, absl::Span<char> fields) : out_(out), fields_(fields) {}
-
-  absl::Status Check(std::string_view payload) const {
-    const size_t needed = payload.size() + MessageEncryptor::kPayloadOverhead;
-    if (out_.size() < needed) {
-      return Misuse(absl::StatusCode::kInvalidArgument,
-                    absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
-    }
-    const bool in_place = out_.data() == payload.data();
-    if (!in_place && Overlap(out_.data(), needed, payload.data(), payload.size())) {
-      return Misuse(absl::StatusCode::kInvalidArgument, "out overlaps payload without starting where it starts");
-    }
-    if (Overlap(fields_.data(), fields_.size(), out_.data(), needed) ||
-        Overlap(fields_.data(), fields_.size(), payload.data(), payload.size())) {
-      return Misuse(absl::StatusCode::kInvalidArgument, "fields overlaps out or payload");
-    }
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<Destination> ForFieldsOf(size_t size) const {
-    if (fields_.size() >= size) return Destination{out_.data(), fields_.data()};
-    return Misuse(absl::StatusCode::kOutOfRange,
-                  absl::StrCat("fields is ", fields_.size(), " bytes and must be at least ", size));
-  }
-
- private:
-  const absl::Span<char> out_, fields_;
-};
-
-// Strings of the caller's, made as long as needed.
-class StringDestination {
- public:
-  StringDestination(size_t payload_size, std::string* out, std::string* fields)
-      : payload_size_(payload_size), out_(out), fields_(fields) {}
-
-  absl::Status Check(std::string_view payload) const {
-    if (out_ == fields_ || Overlap(out_->data(), out_->size(), payload.data(), payload.size()) ||
-        Overlap(fields_->data(), fields_->size(), payload.data(), payload.size())) {
-      return Misuse(absl::StatusCode::kInvalidArgument, "out, fields and payload must be apart");
-    }
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<Destination> ForFieldsOf(size_t size) const {
-    out_->resize(payload_size_ + MessageEncryptor::kPayloadOverhead);
-    fields_->resize(size);
-    return Destination{&(*out_)[0], &(*fields_)[0]};
-  }
-
- private:
-  const size_t payload_size_;
-  std::string* const out_;
-  std::string* const fields_;
-};
 
 // What a thread needs to encrypt.
 struct EncryptLane {
@@ -370,6 +305,7 @@ crypto::AeadResult EncryptorState::SealPinned(EncryptLane& lane, PinnedState& pi
 
 absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(EncryptorOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  Shared();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
   auto aead = crypto::OpenSslAead(options.openssl_context, options.openssl_properties);

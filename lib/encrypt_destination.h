@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two kinds of buffers that a caller of Encrypt brings. Each is checked against the payload first, and asked for
+// room when it is known how long the fields are; up to then nothing in it has changed.
+#ifndef PULSEAL_LIB_ENCRYPT_DESTINATION_H_
+#define PULSEAL_LIB_ENCRYPT_DESTINATION_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "lib/buffers.h"
+#include "lib/status.h"
+#include "pulseal/encryption_metadata.h"
+
+namespace pulseal {
+
+inline absl::Status BufferMisuse(absl::StatusCode code, std::string_view message) {
+  return MakeStatus(code, Reason::kMisuse, message);
+}
+
+// Where a message goes, once it is known how long its fields are.
+struct Destination {
+  char* out;
+  char* fields;
+};
+
+// Buffers of the caller's: at least payload and tag, and the fields; `out` may start where the payload does.
+class SpanDestination {
+ public:
+  SpanDestination(absl::Span<char> out, absl::Span<char> fields) : out_(out), fields_(fields) {}
+
+  absl::Status Check(std::string_view payload) const {
+    const size_t needed = payload.size() + kTagSize;
+    if (out_.size() < needed) {
+      return BufferMisuse(absl::StatusCode::kInvalidArgument,
+                          absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
+    }
+    const bool in_place = out_.data() == payload.data();
+    if (!in_place && Overlap(out_.data(), needed, payload.data(), payload.size())) {
+      return BufferMisuse(absl::StatusCode::kInvalidArgument, "out overlaps payload without starting where it starts");
+    }
+    if (Overlap(fields_.data(), fields_.size(), out_.data(), needed) ||
+        Overlap(fields_.data(), fields_.size(), payload.data(), payload.size())) {
+      return BufferMisuse(absl::StatusCode::kInvalidArgument, "fields overlaps out or payload");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Destination> ForFieldsOf(size_t size) const {
+    if (fields_.size() >= size) return Destination{out_.data(), fields_.data()};
+    return BufferMisuse(absl::StatusCode::kOutOfRange,
+                        absl::StrCat("fields is ", fields_.size(), " bytes and must be at least ", size));
+  }
+
+ private:
+  const absl::Span<char> out_, fields_;
+};
+
+// Strings of the caller's, made as long as needed: apart from each other and from the payload.
+class StringDestination {
+ public:
+  StringDestination(size_t payload_size, std::string* out, std::string* fields)
+      : payload_size_(payload_size), out_(out), fields_(fields) {}
+
+  absl::Status Check(std::string_view payload) const {
+    if (out_ == fields_ || Overlap(out_->data(), out_->size(), payload.data(), payload.size()) ||
+        Overlap(fields_->data(), fields_->size(), payload.data(), payload.size())) {
+      return BufferMisuse(absl::StatusCode::kInvalidArgument, "out, fields and payload must be apart");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Destination> ForFieldsOf(size_t size) const {
+    out_->resize(payload_size_ + kTagSize);
+    fields_->resize(size);
+    return Destination{&(*out_)[0], &(*fields_)[0]};
+  }
+
+ private:
+  const size_t payload_size_;
+  std::string* const out_;
+  std::string* const fields_;
+};
+
+}  // namespace pulseal
+
+#endif  // PULSEAL_LIB_ENCRYPT_DESTINATION_H_
