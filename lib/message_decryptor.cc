@@ -23,6 +23,7 @@
 #include "lib/lanes.h"
 #include "lib/metadata_fields.h"
 #include "lib/metadata_form.h"
+#include "lib/shared_failures.h"
 #include "lib/status.h"
 
 namespace pulseal {
@@ -37,43 +38,6 @@ using ResolveDone = std::function<void(absl::StatusOr<ResolvedKey>)>;
 constexpr size_t kMostPayload = (size_t{1} << 31) - 1;
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::hours kLongest{24 * 365 * 100};  // more would overflow the clock
-
-// Made once, so that a message that fails costs no words.
-struct SharedFailures {
-  const Failure payload_size = Never(StatusCode::kInvalidArgument, Reason::kMalformed,
-                                     "an encrypted payload is 16 to 2^31 - 1 bytes; this one is not");
-  const Failure nonce_size =
-      Never(StatusCode::kInvalidArgument, Reason::kMalformed, "the nonce (field 15, encryption_param) is not 12 bytes");
-  const Failure too_many_keys = Never(StatusCode::kInvalidArgument, Reason::kMalformed,
-                                      "the message has more wrapped keys than max_wrapped_keys allows");
-  const Failure not_encrypted =
-      Never(StatusCode::kInvalidArgument, Reason::kNotEncrypted,
-            "the message is not encrypted, and require_encryption is set: its producer doesn't "
-            "encrypt, or somebody stripped its metadata");
-  const Failure forged = Never(StatusCode::kUnauthenticated, Reason::kAuthenticationFailed,
-                               "the data key could be unwrapped, but the payload's tag doesn't match: the message is "
-                               "forged or damaged");
-  const Failure backend = MakeFailure(Outlook::kNotNow, StatusCode::kInternal, Reason::kKeyServiceUnavailable,
-                                      "the cryptographic library failed while decrypting; ask again later");
-  const Failure overlap = MakeFailure(Outlook::kRefused, StatusCode::kInvalidArgument, Reason::kMisuse,
-                                      "out overlaps payload or metadata; decryption in place is refused");
-  const Failure other_key =
-      MakeFailure(Outlook::kRefused, StatusCode::kFailedPrecondition, Reason::kMisuse,
-                  "the ResolvedKey is empty, another decryptor's, or for other wrapped keys; Resolve "
-                  "this message's metadata");
-  const Failure forked = {Outlook::kRefused, Reason::kForked, ForkedStatus()};
-  const absl::Status pending =
-      absl::UnavailableError("the data key is not in the cache yet; call Resolve, then TryDecrypt with its answer");
-
-  static Failure Never(StatusCode code, Reason reason, std::string_view message) {
-    return MakeFailure(Outlook::kNever, code, reason, message);
-  }
-};
-
-const SharedFailures& Shared() {
-  static const SharedFailures& shared = *new SharedFailures;
-  return shared;
-}
 
 // Instead of a wrapper where the options name neither reader nor wrapper.
 class NoKeys final : public KeyWrapper {
@@ -148,7 +112,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
 
   template <typename Metadata>
   Decision TryDecrypt(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
-    if (forked()) return Refused(Shared().forked);
+    if (forked()) return Refused(SharedFailures::Get().forked);
     const Lane lane = TakeLane();
     ScannedMetadata scanned;
     if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
@@ -166,13 +130,13 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   template <typename Metadata>
   Decision DecryptWith(const Resolved& resolved, const Metadata& metadata, std::string_view payload,
                        absl::Span<char> out) {
-    if (forked()) return Refused(Shared().forked);
+    if (forked()) return Refused(SharedFailures::Get().forked);
     const Lane lane = TakeLane();
     ScannedMetadata scanned;
     if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
 
     const std::optional<size_t> position = PositionFor(resolved, scanned.wrapped_keys());
-    if (!position.has_value()) return Failed(lane, Shared().other_key, scanned, payload);
+    if (!position.has_value()) return Failed(lane, SharedFailures::Get().other_key, scanned, payload);
     if (resolved->key == nullptr) return Failed(lane, resolved->failure, scanned, payload);
     return OpenFirst(lane, resolved->key, metadata, scanned, *position, payload, out);
   }
@@ -244,10 +208,11 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
                       *scanned, payload);
     }
     if (!scanned->encrypted()) return NotEncrypted(lane, *scanned, payload);
-    if (scanned->num_keys > max_wrapped_keys_) return Failed(lane, Shared().too_many_keys, *scanned, payload);
-    if (scanned->nonce.size() != kNonceSize) return Failed(lane, Shared().nonce_size, *scanned, payload);
+    if (scanned->num_keys > max_wrapped_keys_)
+      return Failed(lane, SharedFailures::Get().too_many_keys, *scanned, payload);
+    if (scanned->nonce.size() != kNonceSize) return Failed(lane, SharedFailures::Get().nonce_size, *scanned, payload);
     if (payload.size() < kTagSize || payload.size() > kMostPayload) {
-      return Failed(lane, Shared().payload_size, *scanned, payload);
+      return Failed(lane, SharedFailures::Get().payload_size, *scanned, payload);
     }
     const size_t plaintext_size = payload.size() - kTagSize;
     if (out.size() < plaintext_size) {
@@ -258,7 +223,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     }
     const std::string_view written(out.data(), plaintext_size);
     if (Overlaps(written, payload) || Overlaps(written, metadata)) {
-      return Failed(lane, Shared().overlap, *scanned, payload);
+      return Failed(lane, SharedFailures::Get().overlap, *scanned, payload);
     }
     return std::nullopt;
   }
@@ -282,8 +247,8 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   Decision Open(const Lane& lane, CachedKey& key, const Metadata& metadata, const ScannedMetadata& scanned,
                 size_t position, std::string_view payload, absl::Span<char> out) {
     switch (key.Open(lane.index(), *backend_, scanned.nonce.data(), payload, out.data())) {
-      case crypto::AeadResult::kTagMismatch: return Failed(lane, Shared().forged, scanned, payload);
-      case crypto::AeadResult::kBackendFailed: return Failed(lane, Shared().backend, scanned, payload);
+      case crypto::AeadResult::kTagMismatch: return Failed(lane, SharedFailures::Get().forged, scanned, payload);
+      case crypto::AeadResult::kBackendFailed: return Failed(lane, SharedFailures::Get().backend, scanned, payload);
       case crypto::AeadResult::kOk: break;
     }
     Decision decision = About(scanned);
@@ -295,7 +260,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   }
 
   Decision NotEncrypted(const Lane& lane, const ScannedMetadata& scanned, std::string_view payload) {
-    if (require_encryption_) return Failed(lane, Shared().not_encrypted, scanned, payload);
+    if (require_encryption_) return Failed(lane, SharedFailures::Get().not_encrypted, scanned, payload);
     Decision decision = About(scanned);
     decision.action = Action::kDeliver;
     decision.payload = payload;
@@ -338,7 +303,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     Decision decision = About(scanned);
     decision.action = Action::kPending;
     decision.worth_asking_again = true;
-    decision.status = Shared().pending;
+    decision.status = SharedFailures::Get().pending;
     return decision;
   }
 
@@ -379,7 +344,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   template <typename Metadata>
   absl::Status CheckResolvable(const Metadata& metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned) {
     if (!Scan(metadata, scratch, scanned)) return Explain(metadata);
-    if (scanned->num_keys > max_wrapped_keys_) return Shared().too_many_keys.status;
+    if (scanned->num_keys > max_wrapped_keys_) return SharedFailures::Get().too_many_keys.status;
     if (scanned->encrypted()) return absl::OkStatus();
     return MakeStatus(StatusCode::kInvalidArgument, Reason::kMisuse,
                       "the message is not encrypted: there is no key to resolve");
@@ -461,7 +426,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
 
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MessageDecryptor::Create(DecryptorOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  Shared();  // so that a forked child finds it made, whatever the parent's threads were doing
+  SharedFailures::Get();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
   auto backend = crypto::OpenSslAead(options.openssl_context, options.openssl_properties);

@@ -37,15 +37,15 @@ absl::Status Misuse(absl::StatusCode code, std::string_view message) {
 }
 
 // Made once, so that a message that is refused costs no words.
-struct SharedFailures {
+struct SharedRefusals {
   const absl::Status backend = absl::InternalError("AES-GCM or the random generator failed");
   const absl::Status outpaced = MakeStatus(absl::StatusCode::kUnavailable, Reason::kLimitReached,
                                            "data keys are replaced faster than one message can be encrypted: raise "
                                            "rotation.messages, and have the executor run work outside its call");
 };
 
-const SharedFailures& Shared() {
-  static const SharedFailures& shared = *new SharedFailures;
+const SharedRefusals& Shared() {
+  static const SharedRefusals& shared = *new SharedRefusals;
   return shared;
 }
 
