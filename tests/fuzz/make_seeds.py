@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds of the metadata, consumer, entry and topic file fuzz targets to corpus/. Run it after changing it; the
+"""Writes the seeds of the metadata, consumer, entry, framing and topic file fuzz targets to corpus/. Run it after changing it; the
 files are checked in."""
 import pathlib
+import zlib
+
+import lz4.block
+import snappy
+import zstandard
 
 
 def varint(value):
@@ -94,11 +99,65 @@ def topic(*entries):
 
 
 TOPIC = topic(entry(REQUIRED, b"one"), entry(REQUIRED, b""), entry(ONE, b"ciphertext and tag"))
+
+
+def single(metadata, payload):
+    metadata += number(3, len(payload))
+    return len(metadata).to_bytes(4, "big") + metadata + payload
+
+
+def batch(count, *messages):
+    return count.to_bytes(4, "big") + b"".join(messages)
+
+
+FULL = pair(1, b"trace", b"1") + text(2, b"key") + number(5, 5) + number(6, 1) + text(7, b"order") + number(8, 0)
+BATCH = {
+    "plain": batch(2, single(b"", b"first"), single(b"", b"")),
+    "full": batch(3, single(FULL, b"payload"), single(number(9, 1) + number(10, 1), b""), single(number(4, 1), b"")),
+    "unknown-fields": batch(1, single(FULL + number(99, 1) + b"\xa3\x06\xa4\x06", b"payload")),
+    "negative-size": batch(1, (11).to_bytes(4, "big") + number(3, -1) + b"payload"),
+    "count-that-lies": batch(2**31 - 1, single(b"", b"first")),
+}
+
+TEXT = b"message 1, message 2, message 3, " * 20
+
+
+def compressed(codec, data):
+    return bytes([codec]) + len(TEXT).to_bytes(3, "big") + data
+
+
+COMPRESSION = {
+    "none": compressed(0, TEXT),
+    "lz4": compressed(1, lz4.block.compress(TEXT, store_size=False)),
+    "zlib": compressed(2, zlib.compress(TEXT)),
+    "zstd": compressed(3, zstandard.ZstdCompressor().compress(TEXT)),
+    "zstd-without-size": compressed(3, zstandard.ZstdCompressor(write_content_size=False, write_checksum=True).compress(TEXT)),
+    "snappy": compressed(4, snappy.compress(TEXT)),
+}
+
+
+def chunk(message, chunks, which, total, size, how=0x10):
+    return bytes([how, message, chunks, which & 0xFF, total, size])
+
+
+CHUNK = {
+    "in-order": chunk(0, 3, 0, 30, 12) + chunk(0, 3, 1, 30, 12) + chunk(0, 3, 2, 30, 6),
+    "interleaved": chunk(0, 2, 1, 20, 10) + chunk(1, 2, 0, 4, 2) + chunk(0, 2, 0, 20, 10) + chunk(1, 2, 1, 4, 2),
+    "repeated": chunk(0, 2, 0, 20, 10) * 3 + chunk(0, 2, 1, 20, 10),
+    "fails": chunk(0, 3, 0, 30, 10) + chunk(0, 3, 1, 30, 10, how=2) + chunk(0, 3, 2, 30, 10) + chunk(0, 3, 0, 30, 10),
+    "contradicts": chunk(0, 3, 0, 30, 10) + chunk(0, 4, 1, 30, 10) + chunk(0, 3, 5, 31, 0) + chunk(2, 3, -1, 30, 10),
+    "too-many": b"".join(chunk(i, 9, 0, 99, 15) for i in range(5)),
+    "too-old": chunk(0, 9, 0, 99, 15) + chunk(1, 9, 0, 99, 15, how=0xF0) * 5,
+}
+
 corpus = pathlib.Path(__file__).parent / "corpus"
 for target, seeds in {
     "metadata_fields": METADATA,
     "encryption_context": METADATA,
     "consumer": CONSUMER,
+    "batch": BATCH,
+    "chunk": CHUNK,
+    "compression": COMPRESSION,
     "topic_file": {
         "no-records": topic(),
         "three-records": TOPIC,
