@@ -23,6 +23,7 @@ struct Command {
 };
 
 extern const Command kCheckCommand;
+extern const Command kInspectCommand;
 extern const Command kKeygenCommand;
 extern const Command kProduceCommand;
 extern const Command kConsumeCommand;

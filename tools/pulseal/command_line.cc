@@ -16,14 +16,15 @@
 namespace pulseal::tools {
 namespace {
 
-constexpr const Command* kCommands[] = {&kKeygenCommand, &kCheckCommand, &kProduceCommand, &kConsumeCommand,
-                                        &kRewrapCommand};
+constexpr const Command* kCommands[] = {&kKeygenCommand,  &kCheckCommand,   &kProduceCommand,
+                                        &kInspectCommand, &kConsumeCommand, &kRewrapCommand};
 
 constexpr char kTour[] =
-    "A first message, in four commands:\n"
+    "A first message:\n"
     "  pulseal keygen orders                                     a key pair in keys/\n"
     "  echo hello | pulseal produce orders.topic --to orders     encrypts for the holder of the private key\n"
     "  pulseal consume orders.topic                              reads with whichever private key in keys/ fits\n"
+    "  pulseal inspect orders.topic                              who can read what; needs no key\n"
     "  pulseal check keys/*.pem                                  what the keys are, and who can read them";
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates) {
