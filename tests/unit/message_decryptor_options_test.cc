@@ -25,6 +25,23 @@ absl::Status CreateWith(DecryptorOptions options) { return MessageDecryptor::Cre
 
 TEST(CreateDecryptor, TakesTheDefaults) { EXPECT_TRUE(CreateWith({}).ok()); }
 
+// What a message may cost, and how safe it is, where nobody says otherwise.
+TEST(CreateDecryptor, DefaultsAreThoseOfTheDocumentation) {
+  const DecryptorOptions options;
+  EXPECT_EQ(options.failure_action, ConsumerCryptoFailureAction::kFail);
+  EXPECT_FALSE(options.deliver_whole_batch);
+  EXPECT_FALSE(options.apply_action_when_unavailable);
+  EXPECT_EQ(options.max_wrapped_keys, 64);
+  EXPECT_EQ(options.max_private_key_operations, 8);
+  EXPECT_EQ(options.unwraps_per_second, 1000);
+  EXPECT_EQ(options.cache_max_keys, 1000u);
+  EXPECT_EQ(options.cache_max_failures, 10000u);
+  EXPECT_EQ(options.max_pending, 1000u);
+  EXPECT_EQ(options.cache_ttl, std::chrono::hours(4));
+  EXPECT_EQ(options.failure_ttl, seconds(60));
+  EXPECT_EQ(options.key_timeout, seconds(30));
+}
+
 TEST(CreateDecryptor, RefusesOptionsThatBreakARule) {
   const std::pair<const char*, void (*)(DecryptorOptions&)> cases[] = {
       {"key_reader and key_wrapper",

@@ -22,6 +22,19 @@ using testing::FakeKeyWrapper;
 using ::testing::HasSubstr;
 using testing::MessageEncryptorTest;
 
+TEST(EncryptorOptionsTest, DefaultsAreThoseOfTheDocumentation) {
+  const EncryptorOptions options;
+  EXPECT_EQ(options.failure_action, ProducerCryptoFailureAction::kFail);
+  EXPECT_FALSE(options.random_nonces);
+  EXPECT_EQ(options.key_timeout, seconds(30));
+  EXPECT_EQ(options.rotation.age, hours(4));
+  EXPECT_EQ(options.rotation.hard_age, hours(24));
+  EXPECT_EQ(options.rotation.messages, uint64_t{1} << 31);
+  EXPECT_EQ(options.rotation.hard_messages, uint64_t{1} << 32);
+  EXPECT_EQ(options.rotation.bytes, uint64_t{1} << 36);
+  EXPECT_EQ(options.rotation.hard_bytes, uint64_t{1} << 38);
+}
+
 TEST_F(MessageEncryptorTest, RefusesOptionsThatBreakARule) {
   const auto refused = [&](auto change, const char* named) {
     EncryptorOptions options = Options();
