@@ -45,7 +45,7 @@ struct Outcome {
   Decision decision;
   MessageMetadata metadata;  // kDeliver: of the entry, or of the chunk that came last
   // The entries that this settles, by the cookies that they came with: to be acknowledged when the messages are (kDeliver,
-  // kDeliverEncrypted), or with an error (kDiscard), or not at all (kFail).
+  // kDeliverEncrypted; at once where a batch has none left), or with an error (kDiscard), or not at all (kFail).
   std::vector<uint64_t> cookies;
   // A chunk that came when its message had failed already, in an outcome before this: count no second failure.
   bool failed_before = false;
