@@ -14,7 +14,7 @@ packages=(
   liblz4-dev libsnappy-dev libzstd-dev zlib1g-dev    # its codecs
   libcli11-dev nlohmann-json3-dev                    # the program
   libgtest-dev libgmock-dev libbenchmark-dev
-  openssl python3 python3-cryptography               # the tests' independent checks
+  groff-base openssl python3 python3-cryptography    # the tests' independent checks
   libprotobuf-dev protobuf-compiler
   python3-lz4 python3-snappy python3-zstandard
 )

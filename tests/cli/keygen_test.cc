@@ -52,6 +52,14 @@ TEST(KeygenTest, EveryType) {
   EXPECT_EQ(shell.Run("pulseal keygen c --type rsa-1024").status, 2);
 }
 
+TEST(KeygenTest, QuietIsSilent) {
+  const Shell shell;
+  EXPECT_EQ(shell.Run("pulseal keygen a --type p-256 --quiet"), (Outcome{0, "", ""}));
+  EXPECT_EQ(shell.Run("pulseal keygen b --type p-256 -q"), (Outcome{0, "", ""}));
+  EXPECT_EQ(shell.Run("ls keys | wc -l").out, "4\n");
+  EXPECT_EQ(shell.Run("pulseal keygen a -q").status, 3);
+}
+
 TEST(KeygenTest, AnExistingFileIsLeftAloneWithoutForce) {
   for (const std::string file : {"keys/a.private.pem", "keys/a.public.pem"}) {
     const Shell shell;

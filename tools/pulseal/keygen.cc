@@ -21,7 +21,7 @@ namespace {
 
 struct Arguments {
   std::string key_name, type = "rsa-3072", key_directory = "keys", passphrase_file;
-  bool force = false;
+  bool force = false, quiet = false;
 };
 
 const std::map<std::string, KeyType>& KeyTypes() {
@@ -77,6 +77,7 @@ ExitCode Run(const Arguments& arguments) {
   CatchInterrupts();
   if (absl::Status status = WriteKeyPair(files, *pair, arguments.force); !status.ok())
     return EnvironmentFailure(status);
+  if (arguments.quiet) return ExitCode::kDone;
   if (absl::Status status = Print(*description); !status.ok()) return EnvironmentFailure(status);
   return ExitCode::kDone;
 }
@@ -93,6 +94,7 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--force", arguments->force,
                "Replace a key pair of this name: its messages can then not be read any more");
+  app.add_flag("-q,--quiet", arguments->quiet, "Don't describe the pair");
   app.add_option("--passphrase-file", arguments->passphrase_file,
                  "Encrypt the private key with the first line of this file");
   return [arguments] { return Run(*arguments); };
