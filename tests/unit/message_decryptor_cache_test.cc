@@ -54,6 +54,21 @@ TEST_F(CacheTimes, AFailureIsForgottenWithinASecondOfANewGeneration) {
   EXPECT_EQ(Decrypt(message_).payload, "hello");
 }
 
+TEST_F(CacheTimes, AFailureBelongsToTheGenerationFromBeforeItsLookup) {
+  wrapper_->SetGeneration(7);
+  wrapper_->SetStatus("orders", absl::NotFoundError("x"));
+  EXPECT_EQ(UnwrapsOf(message_), 1u);
+  Pass(seconds(1));
+  EXPECT_EQ(UnwrapsOf(message_), 0u) << "the generation is still 7";
+
+  const MadeMessage other = Seal("hello", {"audit"});
+  wrapper_->SetStatus("audit", absl::NotFoundError("x"));
+  wrapper_->SetBeforeCall([this](const std::string&) { wrapper_->SetGeneration(8); });
+  EXPECT_EQ(UnwrapsOf(other), 1u);
+  Pass(seconds(1));
+  EXPECT_EQ(UnwrapsOf(other), 1u) << "the key may have come while it was looked for";
+}
+
 TEST_F(CacheTimes, ForgetDropsKeysAndFailuresAtOnce) {
   wrapper_->SetStatus("audit", absl::NotFoundError("x"));
   const MadeMessage other = Seal("hello", {"audit"});

@@ -171,6 +171,15 @@ TEST_P(ResolveMessage, MetadataWithoutAKeyToResolveIsRefusedInTheBackground) {
   EXPECT_EQ(ReasonOf(malformed->at(0).status()), Reason::kMalformed);
 }
 
+TEST_P(ResolveMessage, MoreWrappedKeysThanAllowedAreRefused) {
+  options_.max_wrapped_keys = 2;
+  const Answers answers = Resolve(Seal("hello", {"a", "b", "c"}));
+  Maintain();
+  ASSERT_EQ(answers->size(), 1u);
+  EXPECT_EQ(ReasonOf(answers->at(0).status()), Reason::kMalformed);
+  EXPECT_EQ(wrapper_->unwraps(), 0u);
+}
+
 TEST_P(ResolveMessage, BeyondMaxPendingItIsRefusedUntilOneIsAnswered) {
   options_.max_pending = 2;
   wrapper_->SetManner(Manner::kHeld);

@@ -47,38 +47,55 @@ class NoDefaultContext {
   ~NoDefaultContext() { EVP_set_default_properties(nullptr, ""); }
 };
 
-class OpenSslContextTest : public ::testing::TestWithParam<const char*> {};
+class OpenSslContextTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  OpenSslContextTest() {
+    const std::string key = GetParam();
+    std::map<std::string, SecretBytes> private_pems;
+    private_pems["orders"] = SecretBytes::CopyOf(TestKey(key + ".private.pem"));
+    to_.key_names = {"orders"};
+    to_.key_reader = from_.key_reader =
+        KeysInMemory({{"orders", TestKey(key + ".public.pem")}}, std::move(private_pems));
+    to_.background = from_.background = ManualBackground().options();
+  }
+
+  void Use(OSSL_LIB_CTX* context, const char* properties) {
+    to_.openssl_context = from_.openssl_context = context;
+    to_.openssl_properties = from_.openssl_properties = properties;
+  }
+
+  void ExpectThatAMessageGoesThrough() {
+    const auto encryptor = MessageEncryptor::Create(to_);
+    ASSERT_TRUE(encryptor.ok()) << encryptor.status();
+    const auto decryptor = MessageDecryptor::Create(from_);
+    ASSERT_TRUE(decryptor.ok()) << decryptor.status();
+    std::string out, fields, opened;
+    const auto sealed = (*encryptor)->Encrypt("hello", &out, &fields);
+    ASSERT_TRUE(sealed.ok()) << sealed.status();
+    const Decision decision = (*decryptor)->Decrypt(sealed->fields, sealed->payload, &opened);
+    EXPECT_EQ(decision.action, Decision::Action::kDeliver) << decision.status;
+    EXPECT_EQ(decision.payload, "hello");
+  }
+
+  EncryptorOptions to_;
+  DecryptorOptions from_;
+};
 
 TEST_P(OpenSslContextTest, IsWhereEveryAlgorithmComesFrom) {
-  const std::string key = GetParam();
-  std::map<std::string, SecretBytes> private_pems;
-  private_pems["orders"] = SecretBytes::CopyOf(TestKey(key + ".private.pem"));
-  const auto reader = KeysInMemory({{"orders", TestKey(key + ".public.pem")}}, std::move(private_pems));
+  const Context context = NewContext();
+  const NoDefaultContext no_default_context;
+  ASSERT_FALSE(MessageEncryptor::Create(to_).ok()) << "the test shows nothing";
+  Use(context.get(), "");
+  ExpectThatAMessageGoesThrough();
+}
+
+TEST_P(OpenSslContextTest, IsAskedWithThePropertiesForEveryAlgorithm) {
   const Context context = NewContextWithoutDefaults();
   const NoDefaultContext no_default_context;
-
-  EncryptorOptions to;
-  to.key_names = {"orders"};
-  to.key_reader = reader;
-  to.background = ManualBackground().options();
-  DecryptorOptions from;
-  from.key_reader = reader;
-  from.background = ManualBackground().options();
-  ASSERT_FALSE(MessageEncryptor::Create(to).ok()) << "the test shows nothing";
-
-  to.openssl_context = from.openssl_context = context.get();
-  ASSERT_FALSE(MessageEncryptor::Create(to).ok()) << "the test shows nothing";
-  to.openssl_properties = from.openssl_properties = "provider=default";
-  const auto encryptor = MessageEncryptor::Create(to);
-  ASSERT_TRUE(encryptor.ok()) << encryptor.status();
-  const auto decryptor = MessageDecryptor::Create(from);
-  ASSERT_TRUE(decryptor.ok()) << decryptor.status();
-  std::string out, fields, opened;
-  const auto sealed = (*encryptor)->Encrypt("hello", &out, &fields);
-  ASSERT_TRUE(sealed.ok()) << sealed.status();
-  const Decision decision = (*decryptor)->Decrypt(sealed->fields, sealed->payload, &opened);
-  EXPECT_EQ(decision.action, Decision::Action::kDeliver) << decision.status;
-  EXPECT_EQ(decision.payload, "hello");
+  Use(context.get(), "");
+  ASSERT_FALSE(MessageEncryptor::Create(to_).ok()) << "the test shows nothing";
+  Use(context.get(), "provider=default");
+  ExpectThatAMessageGoesThrough();
 }
 
 INSTANTIATE_TEST_SUITE_P(Keys, OpenSslContextTest, ::testing::Values("rsa-2048", "p-256"));
@@ -104,7 +121,7 @@ TEST(OpenSslContext, IsWhereKeyPairsAreMadeAndDescribed) {
 TEST(OpenSslContext, IsWhereEncryptedKeysAreMadeAndRead) {
   const Context context = NewContext();
   const NoDefaultContext no_default_context;
-  const OpenSslOptions openssl{context.get(), "provider=default"}, nowhere{context.get(), "provider=nowhere"};
+  const OpenSslOptions openssl{context.get(), ""}, nowhere{context.get(), "provider=nowhere"};
   const absl::StatusOr<KeyPair> pair = GenerateKeyPair(KeyType::kP256, "secret", openssl);
   ASSERT_TRUE(pair.ok()) << pair.status();
   EXPECT_FALSE(GenerateKeyPair(KeyType::kP256, "secret", nowhere).ok());
