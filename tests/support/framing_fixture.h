@@ -60,14 +60,14 @@ class FramingFixture : public ::testing::Test {
       return absl::OkStatus();
     };
   }
-  // What they hand to the sink.
-  std::vector<SentEntry> Send(std::string_view payload) {
+  // What they hand to the sink, until the next call.
+  const std::vector<SentEntry>& Send(std::string_view payload) {
     sent_.clear();
     const absl::Status status = producer().Send(metadata_, payload, Sink());
     EXPECT_TRUE(status.ok()) << status;
     return sent_;
   }
-  std::vector<SentEntry> SendBatch(const std::vector<framing::SingleMessage>& messages) {
+  const std::vector<SentEntry>& SendBatch(const std::vector<framing::SingleMessage>& messages) {
     sent_.clear();
     const absl::Status status = producer().SendBatch(metadata_, messages, Sink());
     EXPECT_TRUE(status.ok()) << status;

@@ -21,7 +21,7 @@ constexpr Compression kUnknown = static_cast<Compression>(5);
 
 std::string Text(size_t size) {
   std::string text;
-  for (int i = 0; text.size() < size; ++i) text += "message " + std::to_string(i * i) + ", ";
+  for (uint64_t i = 0; text.size() < size; ++i) text += "message " + std::to_string(i * i) + ", ";
   text.resize(size);
   return text;
 }
