@@ -281,6 +281,19 @@ TEST_F(InspectTest, InputThatIsNotThat) {
   EXPECT_EQ(Inspect("--metadata /dev/null > /dev/full"), failure(3, "standard output: No space left on device"));
 }
 
+// Nothing is added for a terminal, and nothing that others chose gets through to it.
+TEST_F(InspectTest, OnATerminalAsInAPipe) {
+  WriteTopic({Entry(Plain() + Key("\x1b[31m\xc2\x9b", std::string(256, 'x')) + Bytes(15, nonce_), payload_)});
+  const Outcome piped = Inspect("t.topic --entries --json; pulseal inspect t.topic --entry 1; pulseal inspect t.topic");
+  const Outcome shown = shell_.Run(
+      "script -qec 'pulseal inspect t.topic --entries --json; pulseal inspect t.topic --entry 1; pulseal inspect "
+      "t.topic' "
+      "/dev/null | tr -d '\\r'");
+  EXPECT_EQ(shown.out, piped.out);
+  EXPECT_THAT(shown.out, HasSubstr("\\x1b[31m\\xc2\\x9b"));
+  EXPECT_THAT(shown.out, Not(HasSubstr("\x1b")));
+}
+
 TEST_F(InspectTest, Usage) {
   const std::string see = " (see: pulseal inspect --help)\n";
   const std::string one =
