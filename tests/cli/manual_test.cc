@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-#include <regex>
 #include <set>
 
 #include "absl/strings/str_replace.h"
@@ -21,25 +19,15 @@ using ::testing::Not;
 
 using Words = std::set<std::string>;
 
-// What matches the first group of `pattern`.
-Words Matches(const std::string& text, const std::string& pattern) {
-  Words words;
-  const std::regex expression(pattern);
-  for (std::sregex_iterator match(text.begin(), text.end(), expression), end; match != end; ++match) {
-    words.insert((*match)[1]);
-  }
-  return words;
-}
-
 class ManualTest : public ::testing::Test {
  protected:
-  Words Commands() const {
-    const std::string help = shell_.Run("pulseal --help").out;
-    const size_t table = help.find("\nSubcommands:");
-    return Matches(help.substr(table, help.find("\n\n", table) - table), "\n  ([a-z]+) ");
+  // What `command` prints, a word to a line.
+  Words Lines(const std::string& command) const {
+    return absl::StrSplit(shell_.Run(command).out, '\n', absl::SkipEmpty());
   }
+  Words Commands() const { return Lines("pulseal --help | sed -n '/^Subcommands:/,/^$/ s/^  \\([a-z]*\\) .*/\\1/p'"); }
   Words Options(const std::string& command) const {
-    return Matches(shell_.Run("pulseal " + command + " --help").out, "\n  (?:-[a-z],)?(--[a-z-]+)");
+    return Lines("pulseal " + command + " --help | grep -oE '^  (-[a-z],)?--[a-z-]+' | grep -oE -e '--[a-z-]+'");
   }
   static std::string Manual() {
     const Shell shell;
