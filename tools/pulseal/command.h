@@ -27,6 +27,7 @@ extern const Command kInspectCommand;
 extern const Command kKeygenCommand;
 extern const Command kProduceCommand;
 extern const Command kConsumeCommand;
+extern const Command kDecryptCommand;
 extern const Command kRewrapCommand;
 
 }  // namespace pulseal::tools

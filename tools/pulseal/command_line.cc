@@ -16,8 +16,8 @@
 namespace pulseal::tools {
 namespace {
 
-constexpr const Command* kCommands[] = {&kKeygenCommand,  &kCheckCommand,   &kProduceCommand,
-                                        &kInspectCommand, &kConsumeCommand, &kRewrapCommand};
+constexpr const Command* kCommands[] = {&kKeygenCommand,  &kCheckCommand,   &kProduceCommand, &kInspectCommand,
+                                        &kConsumeCommand, &kDecryptCommand, &kRewrapCommand};
 
 constexpr char kTour[] =
     "A first message:\n"

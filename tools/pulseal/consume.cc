@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "pulseal/framing/entry.h"
+#include "pulseal/framing/entry_consumer.h"
 #include "pulseal/message_crypto.h"
 #include "tools/pulseal/command.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
+#include "tools/pulseal/json_line.h"
 #include "tools/pulseal/leftovers.h"
-#include "tools/pulseal/line_writer.h"
+#include "tools/pulseal/message_output.h"
 #include "tools/pulseal/private_keys.h"
 #include "tools/pulseal/report.h"
+#include "tools/pulseal/topic_file.h"
 #include "tools/pulseal/topic_reader.h"
 
 namespace pulseal::tools {
@@ -28,8 +33,10 @@ namespace {
 using FailureAction = ConsumerCryptoFailureAction;
 
 struct Arguments {
-  std::string topic, on_failure = "fail";
+  std::string topic, on_failure = "fail", format = "lines";
   PrivateKeyArguments keys;
+  bool deliver_whole_batch = false, require_encryption = true, follow = false, json = false, quiet = false;
+  uint64_t from = 1, count = 0;  // count: 0 is all
 };
 
 const std::map<std::string, FailureAction>& FailureActions() {
@@ -38,19 +45,14 @@ const std::map<std::string, FailureAction>& FailureActions() {
   return *actions;
 }
 
-// Bytes of the file that belong to no record.
-struct Damage {
-  uint64_t places = 0, bytes = 0, first_offset = 0;
-  TopicItem torn_tail;  // kEnd: none
-};
-
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments& arguments) {
   absl::StatusOr<std::shared_ptr<KeyWrapper>> keys = OpenPrivateKeys(arguments.keys);
   if (!keys.ok()) return keys.status();
   DecryptorOptions options;
   options.key_wrapper = *std::move(keys);
-  // "pulseal produce" always encrypts: plaintext was put there by somebody else.
-  options.require_encryption = true;
+  // "pulseal produce" encrypts: plaintext was most likely put there by somebody else.
+  options.require_encryption = arguments.require_encryption;
+  options.deliver_whole_batch = arguments.deliver_whole_batch;
   options.failure_action = FailureActions().at(arguments.on_failure);
   // A recording of many producers may have more data keys than a consumer meets in a second, and nobody else waits
   // here.
@@ -58,78 +60,195 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments&
   return MessageDecryptor::Create(std::move(options));
 }
 
-absl::Status WriteCiphertext(std::string_view ciphertext, LineWriter& output) {
-  const std::string text = absl::Base64Escape(absl::string_view(ciphertext.data(), ciphertext.size()));
-  if (const auto room = output.Room(text.size()); !room.ok()) return room.status();
-  output.Append(text);
-  return absl::OkStatus();
+framing::EntryConsumerOptions ToConsumerOptions(const Arguments& arguments) {
+  framing::EntryConsumerOptions options;
+  options.max_message_size = kMaxStoredEntrySize;
+  options.discard_malformed = arguments.on_failure == "discard";
+  // How quickly a file is read says nothing about when its chunks were sent.
+  options.chunks.max_age = std::chrono::hours(24 * 365);
+  return options;
 }
 
-// One entry: to the output, or to the leftovers. Fails where the output does.
-absl::Status ConsumeEntry(std::string_view stored, Place place, MessageDecryptor& decryptor, LineWriter& output,
-                          Leftovers& leftovers) {
-  using Outcome = Leftovers::Outcome;
-  const absl::StatusOr<framing::EntryView> entry = framing::ParseEntry(stored);
-  if (!entry.ok()) {
-    leftovers.Add(Outcome::kNotRead, "damaged", 1, place, entry.status());
-    return absl::OkStatus();
-  }
-  const absl::StatusOr<absl::Span<char>> room = output.Room(entry->payload.size());
-  if (!room.ok()) return room.status();
-  const Decision decision = decryptor.Decrypt(entry->metadata, entry->payload, *room);
-  if (decision.action == Decision::Action::kDeliver) {
-    output.Append(decision.payload);
-    return absl::OkStatus();
-  }
-  const bool is_ciphertext = decision.action == Decision::Action::kDeliverEncrypted;
-  const bool is_discarded = decision.action == Decision::Action::kDiscard;
-  leftovers.Add(is_ciphertext  ? Outcome::kCiphertext
-                : is_discarded ? Outcome::kDiscarded
-                               : Outcome::kNotRead,
-                ReasonName(decision.reason), static_cast<uint64_t>(decision.num_messages), place, decision.status);
-  return is_ciphertext ? WriteCiphertext(decision.payload, output) : absl::OkStatus();
-}
-
-void ReportDamage(const std::string& topic, const Damage& damage) {
-  if (damage.places > 0) {
-    Report(absl::StrCat(Shown(topic), ": damaged in ", Count(damage.places, "place"), ": ", Count(damage.bytes, "byte"),
-                        " skipped, the first at offset ", damage.first_offset));
-  }
-  if (damage.torn_tail.kind == TopicItem::Kind::kTornTail) {
-    Report(absl::StrCat(Shown(topic), ": ends inside a record: the last ", Count(damage.torn_tail.size, "byte"),
-                        " from offset ", damage.torn_tail.offset,
-                        " on not read; whoever wrote it was cut off, and the next \"pulseal produce\" removes them"));
-  }
-}
-
-struct Consumption {
-  Leftovers leftovers;
-  Damage damage;
+// Bytes of the file that belong to no record.
+struct Damage {
+  uint64_t places = 0, bytes = 0, first_offset = 0;
+  TopicItem torn_tail;  // kEnd: none
 };
 
-// All entries, up to the end, an interruption, or a failure of file or output.
-absl::Status ConsumeAll(TopicReader& topic, MessageDecryptor& decryptor, Consumption& result) {
-  LineWriter output;
-  uint64_t entries = 0;
-  while (!Interrupted()) {
-    const absl::StatusOr<TopicItem> item = topic.Next();
-    if (!item.ok()) return item.status();
-    switch (item->kind) {
-      case TopicItem::Kind::kEntry: {
-        const Place place = {++entries, item->offset};
-        const absl::Status status = ConsumeEntry(item->entry, place, decryptor, output, result.leftovers);
-        if (!status.ok()) return status;
-        break;
-      }
-      case TopicItem::Kind::kDamage:
-        if (result.damage.places++ == 0) result.damage.first_offset = item->offset;
-        result.damage.bytes += item->size;
-        break;
-      case TopicItem::Kind::kTornTail: result.damage.torn_tail = *item; break;
-      case TopicItem::Kind::kEnd: return output.Flush();
+Leftovers::Outcome OutcomeOf(Decision::Action action) {
+  if (action == Decision::Action::kDeliverEncrypted) return Leftovers::Outcome::kCiphertext;
+  if (action == Decision::Action::kDiscard) return Leftovers::Outcome::kDiscarded;
+  return Leftovers::Outcome::kNotRead;
+}
+
+// From a topic's entries to messages on standard output.
+class Consumption {
+ public:
+  Consumption(const Arguments& arguments, TopicReader& topic, MessageDecryptor& decryptor)
+      : arguments_(arguments),
+        topic_(topic),
+        entries_(decryptor, ToConsumerOptions(arguments)),
+        output_(arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines) {}
+
+  // All entries, up to the end, --count, an interruption, or a failure of file or output.
+  absl::Status Run() {
+    absl::Status status;
+    while (status.ok() && !Interrupted() && !IsComplete()) {
+      const absl::StatusOr<TopicItem> item = topic_.Next();
+      if (!item.ok()) return item.status();
+      if (item->kind == TopicItem::Kind::kEnd && !arguments_.follow) break;
+      status = Take(*item);
+    }
+    if (status.ok() && !IsComplete()) status = WriteAll(entries_.Flush(), {});
+    EndProgress();
+    return status.ok() ? output_.Flush() : status;
+  }
+
+  // What was not delivered, and why.
+  void ReportLeftovers() const {
+    leftovers_.ReportAll(arguments_.topic);
+    const std::string name = Shown(arguments_.topic);
+    if (damage_.places > 0) {
+      Report(absl::StrCat(name, ": damaged in ", Count(damage_.places, "place"), ": ", Count(damage_.bytes, "byte"),
+                          " skipped, the first at offset ", damage_.first_offset));
+    }
+    if (HasTornTail()) {
+      Report(absl::StrCat(name, ": ends inside a record: the last ", Count(damage_.torn_tail.size, "byte"),
+                          " from offset ", damage_.torn_tail.offset,
+                          " on not read; whoever wrote it was cut off, and the next \"pulseal produce\" removes them"));
     }
   }
-  return output.Flush();
+
+  bool has_unread() const { return leftovers_.any_unread() || damage_.places > 0 || HasTornTail(); }
+  uint64_t messages() const { return messages_; }
+  uint64_t entries() const { return entry_number_; }
+
+ private:
+  bool IsComplete() const { return arguments_.count > 0 && messages_ == arguments_.count; }
+  bool HasTornTail() const { return damage_.torn_tail.kind == TopicItem::Kind::kTornTail; }
+
+  absl::Status Take(const TopicItem& item) {
+    switch (item.kind) {
+      case TopicItem::Kind::kEntry:
+        damage_.torn_tail = {};
+        ShowProgressAt(item.offset);
+        return ++entry_number_ < arguments_.from ? absl::OkStatus() : Consume(item.entry, {entry_number_, item.offset});
+      case TopicItem::Kind::kDamage:
+        if (damage_.places++ == 0) damage_.first_offset = item.offset;
+        damage_.bytes += item.size;
+        return absl::OkStatus();
+      case TopicItem::Kind::kTornTail: damage_.torn_tail = item; return absl::OkStatus();
+      case TopicItem::Kind::kEnd: return WaitForMore();
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Consume(std::string_view stored, Place place) {
+    const absl::StatusOr<framing::EntryView> entry = framing::ParseEntry(stored);
+    if (!entry.ok()) {
+      leftovers_.Add(Leftovers::Outcome::kNotRead, "damaged", 1, place, entry.status());
+      return absl::OkStatus();
+    }
+    offsets_.emplace(place.entry_number, place.offset);
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return WriteAll(entries_.Consume(entry->metadata, entry->payload, place.entry_number, now).outcomes,
+                    entry->metadata);
+  }
+
+  absl::Status WriteAll(const std::vector<framing::Outcome>& outcomes, std::string_view metadata) {
+    for (const framing::Outcome& outcome : outcomes) {
+      if (absl::Status status = Write(outcome, metadata); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const framing::Outcome& outcome, std::string_view metadata) {
+    const Place place = PlaceOf(outcome);
+    if (outcome.decision.action == Decision::Action::kDeliver) return WriteMessages(outcome, place);
+    if (!outcome.failed_before) {
+      leftovers_.Add(OutcomeOf(outcome.decision.action), ReasonName(outcome.decision.reason),
+                     static_cast<uint64_t>(outcome.decision.num_messages), place, outcome.decision.status);
+    }
+    const bool is_ciphertext = outcome.decision.action == Decision::Action::kDeliverEncrypted;
+    return is_ciphertext ? output_.WriteCiphertext(place, outcome.decision, metadata) : absl::OkStatus();
+  }
+
+  absl::Status WriteMessages(const framing::Outcome& outcome, Place place) {
+    framing::MessageReader messages(outcome);
+    while (!IsComplete() && messages.Next(&message_)) {
+      absl::Status status = output_.Write(place, outcome, message_, messages.batch_index());
+      if (!status.ok()) return status;
+      ++messages_;
+    }
+    return absl::OkStatus();
+  }
+
+  // Where the first of its entries lies, all of which it settles.
+  Place PlaceOf(const framing::Outcome& outcome) {
+    Place place;
+    if (outcome.cookies.empty()) return place;
+    place.entry_number = *std::min_element(outcome.cookies.begin(), outcome.cookies.end());
+    place.offset = offsets_[place.entry_number];
+    for (const uint64_t entry_number : outcome.cookies) offsets_.erase(entry_number);
+    return place;
+  }
+
+  // What was read so far shouldn't wait for what comes.
+  absl::Status WaitForMore() {
+    EndProgress();
+    if (absl::Status status = output_.Flush(); !status.ok()) return status;
+    constexpr int kMilliseconds = 100;
+    pollfd interrupt = {InterruptDescriptor(), POLLIN, 0};
+    poll(&interrupt, 1, kMilliseconds);
+    topic_.LookAgain();
+    return absl::OkStatus();
+  }
+
+  void ShowProgressAt(uint64_t offset) {
+    if (arguments_.quiet || arguments_.follow || offset < next_progress_) return;
+    struct stat file;
+    if (fstat(topic_.file().get(), &file) != 0 || file.st_size == 0) return;
+    const uint64_t size = static_cast<uint64_t>(file.st_size);
+    // The first percent says nothing, and a short file needs no progress.
+    if (offset > size / 100) ShowProgress(absl::StrCat(offset * 100 / size, " %"));
+    next_progress_ = offset + size / 100 + 1;
+  }
+
+  const Arguments& arguments_;
+  TopicReader& topic_;
+  framing::EntryConsumer entries_;
+  MessageOutput output_;
+  Leftovers leftovers_;
+  Damage damage_;
+  uint64_t entry_number_ = 0, messages_ = 0;
+  std::map<uint64_t, uint64_t> offsets_;  // of entries, by their numbers, that no outcome has settled
+  uint64_t next_progress_ = 0;
+  framing::SingleMessage message_;  // kept for its memory
+};
+
+Json ToJson(const DecryptorCounters& counters) {
+  return {{"messages_decrypted", counters.messages_decrypted},
+          {"bytes_decrypted", counters.bytes_decrypted},
+          {"messages_plain", counters.messages_plain},
+          {"messages_delivered_encrypted", counters.messages_delivered_encrypted},
+          {"messages_discarded", counters.messages_discarded},
+          {"messages_failed", counters.messages_failed},
+          {"key_not_found", counters.key_not_found},
+          {"key_unusable", counters.key_unusable},
+          {"key_unavailable", counters.key_unavailable},
+          {"unwrap_failed", counters.unwrap_failed},
+          {"authentication_failed", counters.authentication_failed},
+          {"malformed", counters.malformed},
+          {"limit_reached", counters.limit_reached},
+          {"not_encrypted", counters.not_encrypted},
+          {"unwraps", counters.unwraps}};
+}
+
+// To standard error, since standard output is the messages'.
+void PrintSummary(const Consumption& consumption, const MessageDecryptor& decryptor) {
+  PrintToStandardError(JsonLine({{"messages", consumption.messages()},
+                                 {"entries", consumption.entries()},
+                                 {"counters", ToJson(decryptor.counters())}}));
 }
 
 ExitCode Run(const Arguments& arguments) {
@@ -142,13 +261,12 @@ ExitCode Run(const Arguments& arguments) {
   const auto decryptor = MakeDecryptor(arguments);
   if (!decryptor.ok()) return EnvironmentFailure(decryptor.status());
   CatchInterrupts();
-  Consumption result;
-  const absl::Status status = ConsumeAll(**topic, **decryptor, result);
-  result.leftovers.ReportAll(arguments.topic);
-  ReportDamage(arguments.topic, result.damage);
+  Consumption consumption(arguments, **topic, **decryptor);
+  const absl::Status status = consumption.Run();
+  consumption.ReportLeftovers();
   if (!status.ok()) return EnvironmentFailure(status);
-  const bool is_damaged = result.damage.places > 0 || result.damage.torn_tail.kind == TopicItem::Kind::kTornTail;
-  return result.leftovers.any_unread() || is_damaged ? ExitCode::kMessagesLeft : ExitCode::kDone;
+  if (arguments.json) PrintSummary(consumption, **decryptor);
+  return consumption.has_unread() ? ExitCode::kMessagesLeft : ExitCode::kDone;
 }
 
 std::function<ExitCode()> Define(CLI::App& app) {
@@ -158,6 +276,20 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->check(CLI::IsMember(FailureActions()))
       ->capture_default_str();
   DefinePrivateKeys(app, arguments->keys);
+  app.add_option("--format", arguments->format, "What a line is: a message, or a JSON object that holds one")
+      ->check(CLI::IsMember({"lines", "jsonl"}))
+      ->capture_default_str();
+  app.add_option("--from", arguments->from, "Begin with this entry; the first is 1")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--count", arguments->count, "End after so many messages")->type_name("N")->check(CLI::PositiveNumber);
+  app.add_flag("--follow", arguments->follow, "At the end, wait for more");
+  app.add_flag("--deliver-whole-batch", arguments->deliver_whole_batch,
+               "With --on-failure consume: write a batch that can't be decrypted as one ciphertext");
+  app.add_flag("--require-encryption,!--allow-plaintext", arguments->require_encryption,
+               "Whether a message that isn't encrypted counts as one that can't be read, as it does by default");
+  app.add_flag("--json", arguments->json, "End with what was counted, as a JSON object on standard error");
+  app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   return [arguments] { return Run(*arguments); };
 }
 
@@ -169,10 +301,14 @@ extern const Command kConsumeCommand = {
     "the others; one line for each cause follows on standard error. --on-failure says what is done with it:\n"
     "  fail      it is missing, and the exit status is 1\n"
     "  discard   it is left out\n"
-    "  consume   its ciphertext is written in its place, in base64\n"
-    "Only encrypted messages are read; one that isn't encrypted counts as one that can't be read.\n"
-    "A payload is written as it stands: a batch, a chunk or a compressed message isn't taken apart.\n\n"
-    "Example: pulseal consume orders.topic > messages.txt",
+    "  consume   its ciphertext is written in its place, in base64; a batch's only with --deliver-whole-batch\n"
+    "With --format jsonl each line is a JSON object: entry and offset (where it lies in the topic), batch_index,\n"
+    "producer, sequence_id, publish_time, event_time, encrypted, key_name (whose private key opened it), key,\n"
+    "properties and payload. What is no text stands in base64 under key_base64, payload_base64. A ciphertext has a\n"
+    "context beside it, with which \"pulseal decrypt\" reads it when the key is there.\n\n"
+    "Examples: pulseal consume orders.topic > messages.txt\n"
+    "          pulseal consume orders.topic --format jsonl --from 100 --count 10\n"
+    "          pulseal consume orders.topic --follow",
     Define};
 
 }  // namespace pulseal::tools

@@ -6,16 +6,29 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace pulseal::tools {
 
 using Json = nlohmann::ordered_json;
 
-// `object` and a line feed, in ASCII: everything else is escaped, so that a terminal has nothing to obey. Bytes that are
-// no UTF-8 (Pulsar's strings may hold any) become U+FFFD, one for each; where every byte counts, give them as base64 or
+// `object` in one line, in ASCII: everything else is escaped, so that a terminal has nothing to obey. Bytes that are no
+// UTF-8 (Pulsar's strings may hold any) become U+FFFD, one for each; where every byte counts, give them as base64 or
 // hex. Never throws.
-inline std::string JsonLine(const Json& object) {
-  return object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+inline std::string JsonText(const Json& object) {
+  return object.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+// The same and a line feed.
+inline std::string JsonLine(const Json& object) { return JsonText(object) + "\n"; }
+
+// Whether `bytes` can be a JSON text.
+inline bool IsUtf8(std::string_view bytes) {
+  try {
+    (void)Json(bytes).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
 }
 
 }  // namespace pulseal::tools

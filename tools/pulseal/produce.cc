@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -12,97 +16,243 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "pulseal/framing/entry.h"
-#include "pulseal/framing/message_metadata.h"
+#include "pulseal/framing/entry_producer.h"
 #include "pulseal/message_crypto.h"
 #include "tools/pulseal/command.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
+#include "tools/pulseal/json_line.h"
 #include "tools/pulseal/key_pair_files.h"
-#include "tools/pulseal/line_reader.h"
+#include "tools/pulseal/message_input.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_writer.h"
 
 namespace pulseal::tools {
 namespace {
 
-constexpr size_t kMaxMessageSize = 5 * 1024 * 1024;
-
 struct Arguments {
-  std::string topic, key_directory = "keys";
+  std::string topic, key_directory = "keys", compression = "none", on_failure = "fail", format = "lines";
+  std::string rotate_after;
   std::vector<std::string> key_names;
+  int batch = 0;  // messages; 0: no batches
+  size_t batch_bytes = kMaxMessageSize;
+  size_t max_message_size = kMaxMessageSize;
+  uint64_t rotate_after_messages = 0;  // 0: the library's
+  bool json = false, quiet = false;
 };
 
-absl::StatusOr<std::unique_ptr<MessageEncryptor>> MakeEncryptor(const Arguments& arguments) {
+const std::map<std::string, framing::Compression>& Compressions() {
+  using framing::Compression;
+  static const auto* const compressions = new std::map<std::string, Compression>{
+      {"none", Compression::kNone}, {"lz4", Compression::kLz4},       {"zlib", Compression::kZlib},
+      {"zstd", Compression::kZstd}, {"snappy", Compression::kSnappy},
+  };
+  return *compressions;
+}
+
+const std::map<std::string, ProducerCryptoFailureAction>& FailureActions() {
+  static const auto* const actions = new std::map<std::string, ProducerCryptoFailureAction>{
+      {"fail", ProducerCryptoFailureAction::kFail}, {"send", ProducerCryptoFailureAction::kSend}};
+  return *actions;
+}
+
+absl::StatusOr<RotationLimits> ToRotationLimits(const Arguments& arguments) {
+  RotationLimits limits;
+  if (arguments.rotate_after_messages > 0) limits.messages = arguments.rotate_after_messages;
+  if (arguments.rotate_after.empty()) return limits;
+  absl::Duration age;
+  if (!absl::ParseDuration(arguments.rotate_after, &age) || age < absl::Seconds(1) ||
+      age > absl::FromChrono(limits.hard_age)) {
+    return absl::InvalidArgumentError("--rotate-after: has to be a time from 1s to 24h, such as 90s, 30m or 4h");
+  }
+  limits.age = absl::ToChronoSeconds(age);
+  return limits;
+}
+
+absl::StatusOr<std::unique_ptr<MessageEncryptor>> MakeEncryptor(const Arguments& arguments,
+                                                                const RotationLimits& rotation) {
   EncryptorOptions options;
   options.key_names = arguments.key_names;
   options.key_reader = KeyDirectory(arguments.key_directory);
+  options.failure_action = FailureActions().at(arguments.on_failure);
+  options.rotation = rotation;
+  options.on_event = [](const CryptoEvent& event) {
+    if (event.kind == CryptoEvent::Kind::kRotated) return;
+    const bool is_in_clear = event.kind == CryptoEvent::Kind::kSentInClear;
+    Report(absl::StrCat("warning: ", is_in_clear ? "messages are recorded UNENCRYPTED: " : "", event.status.message()));
+  };
   return MessageEncryptor::Create(std::move(options));
+}
+
+framing::EntryProducerOptions ToProducerOptions(const Arguments& arguments) {
+  framing::EntryProducerOptions options;
+  options.compression = Compressions().at(arguments.compression);
+  options.max_message_size = arguments.max_message_size;
+  options.chunks = true;
+  return options;
+}
+
+uint64_t Now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 // One producer of Pulsar's: a name of its own and numbered messages.
 class Producer {
  public:
-  Producer(MessageEncryptor& encryptor, TopicWriter& topic) : encryptor_(encryptor), topic_(topic) {
+  Producer(const Arguments& arguments, MessageEncryptor& encryptor, TopicWriter& topic)
+      : topic_(topic),
+        entries_(encryptor, ToProducerOptions(arguments)),
+        most_in_batch_(arguments.batch),
+        most_bytes_(std::min(arguments.batch_bytes, arguments.max_message_size)) {
     std::random_device random;
-    metadata_.producer_name = absl::StrFormat("pulseal-%08x%08x", random(), random());
+    name_ = absl::StrFormat("pulseal-%08x%08x", random(), random());
   }
 
-  absl::Status Send(std::string_view message) {
-    metadata_.publish_time = static_cast<uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
-    metadata_.uncompressed_size = static_cast<uint32_t>(message.size());
-    const std::string metadata = metadata_.Serialize();
-    const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(message, &payload_, &fields_);
-    if (!sealed.ok()) return sealed.status();
-    const auto room =
-        topic_.Reserve(framing::EntrySize(metadata.size() + sealed->fields.size(), sealed->payload.size()));
-    if (!room.ok()) return room.status();
-    const auto entry = framing::BuildEntry(metadata, sealed->fields, sealed->payload, *room);
-    if (!entry.ok()) return entry.status();
-    topic_.Commit(entry->size());
-    ++metadata_.sequence_id;
-    return absl::OkStatus();
+  // Takes the message into the present batch, or sends it at once where there are none.
+  absl::Status Send(framing::SingleMessage& message) {
+    message.sequence_id = sequence_id_++;
+    const size_t size = framing::SizeInBatch(message);
+    if (most_in_batch_ == 0 || size > most_bytes_) return SendAlone(message);
+    if (batch_.size() + size > most_bytes_) {
+      if (absl::Status status = SendBatch(); !status.ok()) return status;
+    }
+    if (absl::Status status = framing::AppendToBatch(message, &batch_); !status.ok()) return status;
+    return ++in_batch_ == most_in_batch_ ? SendBatch() : absl::OkStatus();
+  }
+
+  // What the batch holds so far.
+  absl::Status SendBatch() {
+    if (in_batch_ == 0) return absl::OkStatus();
+    framing::MessageMetadata metadata = Metadata(sequence_id_ - static_cast<uint64_t>(in_batch_));
+    metadata.num_messages_in_batch = in_batch_;
+    metadata.highest_sequence_id = sequence_id_ - 1;
+    absl::Status status = Record(std::move(metadata), batch_, static_cast<uint64_t>(in_batch_));
+    batch_.clear();
+    in_batch_ = 0;
+    return status;
   }
 
  private:
-  MessageEncryptor& encryptor_;
+  framing::MessageMetadata Metadata(uint64_t sequence_id) const {
+    framing::MessageMetadata metadata;
+    metadata.producer_name = name_;
+    metadata.sequence_id = sequence_id;
+    metadata.publish_time = Now();
+    return metadata;
+  }
+
+  // Behind the messages that came before it.
+  absl::Status SendAlone(const framing::SingleMessage& message) {
+    --sequence_id_;
+    if (absl::Status status = SendBatch(); !status.ok()) return status;
+    framing::MessageMetadata metadata = Metadata(sequence_id_++);
+    metadata.event_time = message.event_time;
+    metadata.partition_key = message.partition_key;
+    metadata.partition_key_b64_encoded = message.partition_key_b64_encoded;
+    metadata.null_value = message.null_value;
+    for (const auto& [name, value] : message.properties) metadata.properties.emplace_back(name, value);
+    return Record(std::move(metadata), message.payload, 1);
+  }
+
+  absl::Status Record(framing::MessageMetadata metadata, std::string_view payload, uint64_t messages) {
+    absl::Status status = entries_.Send(std::move(metadata), payload,
+                                        [this](const framing::OutgoingEntry& entry) { return Append(entry); });
+    if (status.ok()) topic_.CountMessages(messages);
+    return status;
+  }
+
+  absl::Status Append(const framing::OutgoingEntry& entry) {
+    const size_t metadata_size = entry.metadata.size() + entry.encryption_fields.size();
+    const auto room = topic_.Reserve(framing::EntrySize(metadata_size, entry.payload.size()));
+    if (!room.ok()) return room.status();
+    const auto stored = framing::BuildEntry(entry.metadata, entry.encryption_fields, entry.payload, *room);
+    if (!stored.ok()) return stored.status();
+    topic_.Commit(stored->size());
+    return absl::OkStatus();
+  }
+
   TopicWriter& topic_;
-  framing::MessageMetadata metadata_;
-  std::string payload_, fields_;  // kept for their memory
+  framing::EntryProducer entries_;
+  const int most_in_batch_;
+  const size_t most_bytes_;
+  std::string name_;
+  uint64_t sequence_id_ = 0;  // of the next message
+  std::string batch_;         // plaintext
+  int in_batch_ = 0;
 };
 
-// Every line of standard input, up to its end, an interruption, or a failure. `long_lines` counts those that were left
-// out.
-absl::Status SendLines(MessageEncryptor& encryptor, TopicWriter& topic, uint64_t& long_lines) {
-  Producer producer(encryptor, topic);
-  // What came before a pause shouldn't wait for what comes after it.
-  LineReader lines(STDIN_FILENO, "standard input", kMaxMessageSize, [&topic] { return topic.Flush(); });
+// How much of standard input was read, where it is a file: a line of progress for each percent.
+class InputProgress {
+ public:
+  explicit InputProgress(bool quiet) {
+    struct stat file;
+    if (!quiet && fstat(STDIN_FILENO, &file) == 0 && S_ISREG(file.st_mode)) step_ = file.st_size / 100;
+  }
+  ~InputProgress() { EndProgress(); }
+
+  void Show() {
+    if (step_ == 0 || --calls_until_next_ > 0) return;
+    calls_until_next_ = kCalls;
+    const off_t percent = lseek(STDIN_FILENO, 0, SEEK_CUR) / step_;
+    if (std::exchange(percent_, percent) != percent) ShowProgress(absl::StrCat(std::min<off_t>(percent, 100), " %"));
+  }
+
+ private:
+  static constexpr int kCalls = 1000;  // so that a message pays for no system call
+  off_t step_ = 0, percent_ = 0;
+  int calls_until_next_ = kCalls;
+};
+
+// Every message of standard input, up to its end, an interruption, or a failure.
+absl::Status SendAll(MessageInput& input, Producer& producer, bool quiet) {
+  InputProgress progress(quiet);
+  framing::SingleMessage message;
   while (true) {
-    const absl::StatusOr<LineReader::Line> line = lines.Next();
-    if (!line.ok()) return line.status();
-    if (line->kind == LineReader::Kind::kEnd) return absl::OkStatus();
-    if (line->kind == LineReader::Kind::kTooLong) {
-      ++long_lines;
-      Report(absl::StrCat("standard input: line ", line->number, " is longer than 5 MiB (", kMaxMessageSize,
-                          " bytes) and was left out"));
-      continue;
-    }
-    if (absl::Status status = producer.Send(line->text); !status.ok()) return status;
+    const absl::StatusOr<bool> more = input.Next(&message);
+    if (!more.ok()) return more.status();
+    if (!*more) return producer.SendBatch();
+    if (absl::Status status = producer.Send(message); !status.ok()) return status;
+    progress.Show();
   }
 }
 
-ExitCode Run(const Arguments& arguments) {
-  const auto encryptor = MakeEncryptor(arguments);
-  if (encryptor.status().code() == absl::StatusCode::kInvalidArgument) {
-    Report(absl::StrCat("--to: ", encryptor.status().message()));
+Json ToJson(const EncryptorCounters& counters) {
+  return {{"messages_encrypted", counters.messages_encrypted},
+          {"bytes_encrypted", counters.bytes_encrypted},
+          {"messages_sent_in_clear", counters.messages_sent_in_clear},
+          {"messages_refused", counters.messages_refused},
+          {"rotations", counters.rotations},
+          {"rotations_failed", counters.rotations_failed}};
+}
+
+absl::Status PrintSummary(const TopicWriter& topic, const MessageInput& input, const MessageEncryptor& encryptor) {
+  return Print(JsonLine({{"messages", topic.messages_written()},
+                         {"entries", topic.entries_written()},
+                         {"left_out", input.left_out()},
+                         {"counters", ToJson(encryptor.counters())}}));
+}
+
+// A usage error where options or names are at fault, and otherwise what is.
+ExitCode RefusedBy(const Arguments& arguments, const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) {
+    Report(absl::StrCat("--to: ", status.message()));
     return ExitCode::kUsage;
   }
-  if (!encryptor.ok()) {
-    const absl::Status folder = CheckKeyDirectory(arguments.key_directory);
-    return EnvironmentFailure(folder.ok() ? encryptor.status() : folder);
+  const absl::Status folder = CheckKeyDirectory(arguments.key_directory);
+  return EnvironmentFailure(folder.ok() ? status : folder);
+}
+
+ExitCode Run(const Arguments& arguments) {
+  const absl::StatusOr<RotationLimits> rotation = ToRotationLimits(arguments);
+  if (!rotation.ok()) {
+    Report(std::string(rotation.status().message()));
+    return ExitCode::kUsage;
   }
+  const auto encryptor = MakeEncryptor(arguments, *rotation);
+  if (!encryptor.ok()) return RefusedBy(arguments, encryptor.status());
   CatchInterrupts();
   const auto topic = TopicWriter::Open(arguments.topic);
   if (!topic.ok()) return EnvironmentFailure(topic.status());
@@ -114,17 +264,27 @@ ExitCode Run(const Arguments& arguments) {
     Report(absl::StrCat(name, ": removed ", Count((*topic)->torn_bytes(), "byte"),
                         " at the end, an incomplete record of a run that was cut off"));
   }
-  uint64_t long_lines = 0;
-  const absl::Status sent = SendLines(**encryptor, **topic, long_lines);
+  Producer producer(arguments, **encryptor, **topic);
+  // What came before a pause shouldn't wait for what comes after it.
+  MessageInput input(arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines,
+                     [&producer, &topic]() -> absl::Status {
+                       if (absl::Status status = producer.SendBatch(); !status.ok()) return status;
+                       return (*topic)->Flush();
+                     });
+  const absl::Status sent = SendAll(input, producer, arguments.quiet);
   const absl::Status synced = (*topic)->Sync();
-  const std::string recorded = Count((*topic)->entries_written(), "message");
+  const std::string recorded = Count((*topic)->messages_written(), "message");
   for (const absl::Status& status : {sent, synced}) {
     if (status.ok()) continue;
     return EnvironmentFailure(
         absl::Status(status.code(), absl::StrCat(status.message(), " (", recorded, " recorded)")));
   }
   if (Interrupted()) Report(absl::StrCat("interrupted: ", recorded, " recorded"));
-  return long_lines > 0 ? ExitCode::kMessagesLeft : ExitCode::kDone;
+  if (arguments.json) {
+    if (absl::Status status = PrintSummary(**topic, input, **encryptor); !status.ok())
+      return EnvironmentFailure(status);
+  }
+  return input.left_out() > 0 ? ExitCode::kMessagesLeft : ExitCode::kDone;
 }
 
 std::function<ExitCode()> Define(CLI::App& app) {
@@ -137,18 +297,54 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--key-dir", arguments->key_directory, "Folder of the public keys (NAME.public.pem)")
       ->capture_default_str();
+  app.add_option("--format", arguments->format, "What a line is: a message, or a JSON object that holds one")
+      ->check(CLI::IsMember({"lines", "jsonl"}))
+      ->capture_default_str();
+  app.add_option("--batch", arguments->batch, "Messages that travel together, at most")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--batch-bytes", arguments->batch_bytes, "Bytes of a batch, at most")
+      ->type_name("BYTES")
+      ->check(CLI::Range(size_t{1}, kMaxMessageSize));
+  app.add_option("--compression", arguments->compression, "Of a message or batch, before it is encrypted")
+      ->check(CLI::IsMember(Compressions()))
+      ->capture_default_str();
+  app.add_option("--max-message-size", arguments->max_message_size, "A longer message is recorded in chunks")
+      ->type_name("BYTES")
+      ->check(CLI::Range(size_t{1024}, kMaxMessageSize))
+      ->capture_default_str();
+  app.add_option("--rotate-after-messages", arguments->rotate_after_messages,
+                 "Change the data key after so many messages, where a batch or chunk counts as one")
+      ->type_name("N")
+      ->check(CLI::Range(uint64_t{1}, RotationLimits().hard_messages));
+  app.add_option("--rotate-after", arguments->rotate_after, "Change the data key after this time (4h)")
+      ->type_name("DURATION");
+  app.add_option("--on-failure", arguments->on_failure,
+                 "What becomes of messages when a data key has to be changed and no new one can be had; \"send\" "
+                 "records them UNENCRYPTED")
+      ->check(CLI::IsMember(FailureActions()))
+      ->capture_default_str();
+  app.add_flag("--json", arguments->json, "End with what was counted, as a JSON object");
+  app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   return [arguments] { return Run(*arguments); };
 }
 
 }  // namespace
 
-extern const Command kProduceCommand = {"produce", "Record messages, encrypted, in a topic file",
-                                        "Each line of standard input is a message: any bytes but a line feed, which "
-                                        "may be missing from the last line; an empty\n"
-                                        "line is an empty message. A line over 5 MiB is reported with its number and "
-                                        "left out, the others are recorded, and the\n"
-                                        "exit status is 1. New messages go behind those that the file holds.\n\n"
-                                        "Example: pulseal produce orders.topic --to orders --to audit < messages.txt",
-                                        Define};
+extern const Command kProduceCommand = {
+    "produce", "Record messages, encrypted, in a topic file",
+    "Each line of standard input is a message: any bytes but a line feed, which may be missing from the last line; an\n"
+    "empty line is an empty message. A line over 5 MiB is reported with its number and left out, the others are\n"
+    "recorded, and the exit status is 1. New messages go behind those that the file holds.\n"
+    "With --format jsonl each line is a JSON object: payload (text, or null for a tombstone) or payload_base64, and "
+    "if\n"
+    "wanted key or key_base64, properties (an object of texts) and event_time (milliseconds since 1970). What "
+    "\"pulseal\n"
+    "consume --format jsonl\" writes can be produced again.\n\n"
+    "Examples: pulseal produce orders.topic --to orders --to audit < messages.txt\n"
+    "          pulseal produce orders.topic --to orders --batch 1000 --compression zstd < messages.txt\n"
+    "          echo '{\"key\": \"k\", \"payload\": \"hello\"}' | pulseal produce orders.topic --to orders --format "
+    "jsonl",
+    Define};
 
 }  // namespace pulseal::tools

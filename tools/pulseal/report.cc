@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -29,11 +30,24 @@ std::string WithoutControls(std::string_view text) {
   return safe;
 }
 
+bool progress_is_shown = false;
+
 }  // namespace
 
 void Report(std::string_view text) {
+  EndProgress();
   // In one write, so that two programs' lines don't mix. There is nobody to tell of a failure.
   (void)WriteAll(STDERR_FILENO, absl::StrCat("pulseal: ", WithoutControls(text), "\n"));
+}
+
+void ShowProgress(std::string_view text) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  (void)WriteAll(STDERR_FILENO, absl::StrCat("\r\x1b[Kpulseal: ", WithoutControls(text)));
+  progress_is_shown = true;
+}
+
+void EndProgress() {
+  if (std::exchange(progress_is_shown, false)) (void)WriteAll(STDERR_FILENO, "\r\x1b[K");
 }
 
 absl::Status Print(std::string_view text) {
@@ -41,6 +55,8 @@ absl::Status Print(std::string_view text) {
   if (errno == EPIPE) EndBySignal(SIGPIPE);
   return ErrnoStatus("standard output");
 }
+
+void PrintToStandardError(std::string_view text) { (void)WriteAll(STDERR_FILENO, text); }
 
 ExitCode EnvironmentFailure(const absl::Status& status) {
   Report(std::string(status.message()));

@@ -14,8 +14,16 @@ namespace pulseal::tools {
 // One line on standard error: "pulseal: text", control characters escaped.
 void Report(std::string_view text);
 
+// Where standard error is a terminal, shows how far long work has come: "pulseal: text" on a line that the next such call
+// replaces and the next Report, or EndProgress, clears.
+void ShowProgress(std::string_view text);
+void EndProgress();
+
 // Writes to standard output. A reader that has gone away (EPIPE) ends the program as it ends any filter: by SIGPIPE.
 absl::Status Print(std::string_view text);
+
+// Writes a program's part of the output, whole lines, to standard error.
+void PrintToStandardError(std::string_view text);
 
 // Reports what failed: a file, a key, the disk.
 ExitCode EnvironmentFailure(const absl::Status& status);

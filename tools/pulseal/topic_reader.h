@@ -42,8 +42,11 @@ class TopicReader {
   // Reads the open file `topic`, which is `path` in messages.
   static absl::StatusOr<std::unique_ptr<TopicReader>> Read(FileDescriptor topic, const std::string& path);
 
-  // The next item; after kTornTail and kEnd, kEnd. An error of the system ends the reading.
+  // The next item; after kTornTail, kEnd. kEnd may be followed by more once the file has grown. An error of the system ends the reading.
   absl::StatusOr<TopicItem> Next();
+
+  // After kTornTail: a writer may have come, and have replaced it.
+  void LookAgain() { ended_ = false; }
 
   const FileDescriptor& file() const { return file_; }
 

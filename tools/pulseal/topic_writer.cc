@@ -102,10 +102,11 @@ void TopicWriter::Commit(size_t size) {
 
 absl::Status TopicWriter::Flush() {
   const std::string_view records(buffer_.data(), buffered_);
-  const uint64_t entries = entries_buffered_;
-  buffered_ = entries_buffered_ = 0;
+  const uint64_t entries = entries_buffered_, messages = messages_buffered_;
+  buffered_ = entries_buffered_ = messages_buffered_ = 0;
   if (absl::Status status = WriteAtEnd(records); !status.ok()) return status;
   entries_written_ += entries;
+  messages_written_ += messages;
   return absl::OkStatus();
 }
 

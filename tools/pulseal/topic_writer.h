@@ -40,6 +40,8 @@ class TopicWriter {
   absl::StatusOr<absl::Span<char>> Reserve(size_t size);
   // `size`: of the entry, at least 1 and no more than was reserved.
   void Commit(size_t size);
+  // The entries that were committed since the last call hold `messages` messages.
+  void CountMessages(uint64_t messages) { messages_buffered_ += messages; }
 
   // Hands everything to the system. On failure (a full disk) the file is cut back to the entries that entries_written()
   // counts, and the others are lost.
@@ -47,8 +49,9 @@ class TopicWriter {
   // Flushes, and returns when the disk has it.
   absl::Status Sync();
 
-  // Entries that this writer has flushed.
+  // Entries, and messages that were counted, that this writer has flushed.
   uint64_t entries_written() const { return entries_written_; }
+  uint64_t messages_written() const { return messages_written_; }
 
  private:
   TopicWriter(FileDescriptor file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
@@ -66,6 +69,7 @@ class TopicWriter {
   std::vector<char> buffer_;
   size_t buffered_ = 0;  // bytes of it in use
   uint64_t entries_written_ = 0, entries_buffered_ = 0;
+  uint64_t messages_written_ = 0, messages_buffered_ = 0;
 };
 
 }  // namespace pulseal::tools

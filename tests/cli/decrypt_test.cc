@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/shell.h"
+
+namespace pulseal::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DecryptTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    shell_.GiveKeyPair("rsa-2048", "orders");
+    shell_.GivePrivateKey("rsa-2048-other", "stranger", "s");
+  }
+
+  Outcome Run(const std::string& command) { return shell_.Run(command); }
+
+  // Keeps what the stranger can't read of the topic t in kept.jsonl.
+  void Keep() {
+    Run("pulseal consume t --key-dir s --on-failure consume --deliver-whole-batch --format jsonl > kept.jsonl");
+  }
+
+  Shell shell_;
+};
+
+TEST_F(DecryptTest, AMessageThatWasKeptIsReadLater) {
+  for (const std::string options : {"", "--compression zstd", "--compression snappy"}) {
+    Run("rm -f t; printf '\\0one%0999d\\ntwo' 1 | pulseal produce t --to orders " + options);
+    Keep();
+    EXPECT_EQ(Run("head -1 kept.jsonl | pulseal decrypt | cmp - <(printf '\\0one%0999d' 1)"), (Outcome{0, "", ""}));
+    EXPECT_EQ(Run("tail -1 kept.jsonl > one; pulseal decrypt one"), (Outcome{0, "two", ""}));
+  }
+}
+
+TEST_F(DecryptTest, ABatchIsSplit) {
+  Run("seq 5 | pulseal produce t --to orders --batch 5 --compression lz4");
+  Keep();
+  EXPECT_EQ(Run("pulseal decrypt kept.jsonl"), (Outcome{0, "1\n2\n3\n4\n5\n", ""}));
+}
+
+TEST_F(DecryptTest, AChunkIsAPiece) {
+  Run("head -c 30000 /dev/zero | tr '\\0' x > in; pulseal produce t --to orders --max-message-size 10000 < in");
+  Keep();
+  EXPECT_EQ(Run("while read -r line; do printf %s \"$line\" | pulseal decrypt; done < kept.jsonl 2> pieces | cmp - in"),
+            (Outcome{0, "", ""}));
+  EXPECT_THAT(shell_.Contents("pieces"), HasSubstr("pulseal: chunk 1 of 4 of a message\n"));
+}
+
+TEST_F(DecryptTest, AFrameOfTheWebSocketEndpoint) {
+  Run("printf 'hello hello hello hello hello hello hello hello' | pulseal produce t --to orders --compression zlib");
+  Keep();
+  // What the endpoint makes of the same message.
+  const Outcome made =
+      Run("python3 - <<'END'\n"
+          "import base64, json\n"
+          "kept = json.loads(open('kept.jsonl').read())\n"
+          "data = base64.b64decode(kept['context'])\n"
+          "def fields(data):\n"
+          "    at = 0\n"
+          "    def varint():\n"
+          "        nonlocal at\n"
+          "        value = shift = 0\n"
+          "        while True:\n"
+          "            byte = data[at]; at += 1\n"
+          "            value |= (byte & 127) << shift; shift += 7\n"
+          "            if byte < 128: return value\n"
+          "    while at < len(data):\n"
+          "        tag = varint()\n"
+          "        if tag & 7 == 0: yield tag >> 3, varint()\n"
+          "        else:\n"
+          "            size = varint(); yield tag >> 3, data[at:at + size]; at += size\n"
+          "metadata = dict(fields(data))\n"
+          "key = dict(fields(metadata[13]))\n"
+          "b64 = lambda b: base64.b64encode(b).decode()\n"
+          "print(json.dumps({'messageId': 'CAAQAA==', 'payload': kept['payload_base64'], 'properties': {}, "
+          "'encryptionContext':\n"
+          "  {'keys': {key[1].decode(): {'keyValue': b64(key[2]), 'metadata': {}}}, 'param': b64(metadata[15]),\n"
+          "   'compressionType': ['NONE', 'LZ4', 'ZLIB', 'ZSTD', 'SNAPPY'][metadata.get(8, 0)],\n"
+          "   'uncompressedMessageSize': metadata[9], 'batchSize': None}}))\n"
+          "END");
+  ASSERT_EQ(made.status, 0) << made;
+  ASSERT_THAT(made.out, HasSubstr("\"compressionType\": \"ZLIB\""));
+  shell_.folder().Write("frame", made.out);
+  EXPECT_EQ(Run("pulseal decrypt frame"), (Outcome{0, "hello hello hello hello hello hello hello hello", ""}));
+}
+
+TEST_F(DecryptTest, WhatCannotBeReadEndsWithOne) {
+  Run("echo one | pulseal produce t --to orders");
+  Keep();
+  const Outcome stranger = Run("pulseal decrypt kept.jsonl --key-dir s");
+  EXPECT_EQ(stranger.status, 1);
+  EXPECT_EQ(stranger.out, "");
+  EXPECT_THAT(stranger.err, HasSubstr("s/orders.private.pem: no such file"));
+  EXPECT_EQ(Run("sed 's/\"payload_base64\":\"./\"payload_base64\":\"/' kept.jsonl | pulseal decrypt").status, 1);
+  EXPECT_EQ(Run("echo x | pulseal decrypt"), (Outcome{1, "", "pulseal: standard input: is no JSON object\n"}));
+  EXPECT_EQ(Run("echo '{}' | pulseal decrypt"),
+            (Outcome{1, "", "pulseal: standard input: \"payload_base64\" has to be base64\n"}));
+  EXPECT_EQ(Run("echo '{\"payload\": \"\", \"encryptionContext\": {\"keys\": 1}}' | pulseal decrypt"),
+            (Outcome{1, "", "pulseal: standard input: \"keys\" has to be an object of wrapped keys\n"}));
+  EXPECT_EQ(Run("pulseal decrypt none"), (Outcome{3, "", "pulseal: none: No such file or directory\n"}));
+}
+
+}  // namespace
+}  // namespace pulseal::testing

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// --format jsonl, into a topic and out of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/shell.h"
+
+namespace pulseal::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+class JsonLinesTest : public ::testing::Test {
+ protected:
+  void SetUp() override { shell_.GiveKeyPair("rsa-2048", "orders"); }
+
+  Outcome Produce(const std::string& lines, const std::string& options = "") {
+    shell_.folder().Write("in", lines);
+    return shell_.Run("pulseal produce t --to orders --format jsonl " + options + " < in");
+  }
+
+  std::vector<json> Consume(const std::string& options = "") {
+    std::vector<json> objects;
+    std::istringstream lines(shell_.Run("pulseal consume t --format jsonl " + options).out);
+    for (std::string line; std::getline(lines, line);) objects.push_back(json::parse(line));
+    return objects;
+  }
+
+  Shell shell_;
+};
+
+constexpr char kThree[] =
+    "{\"payload\": \"h\\u00e9\\u0000\", \"key\": \"k\", \"properties\": {\"a\": \"b\", \"c\": \"\"}, \"event_time\": "
+    "7}\n"
+    "{\"payload_base64\": \"//4A\", \"key_base64\": \"/w==\"}\n"
+    "{\"payload\": null, \"key\": \"gone\"}\n";
+
+TEST_F(JsonLinesTest, EverythingComesBackAloneAndInABatch) {
+  for (const std::string options : {"", "--batch 10", "--batch 10 --compression zstd"}) {
+    shell_.Run("rm -f t");
+    EXPECT_EQ(Produce(kThree, options), (Outcome{0, "", ""}));
+    const std::vector<json> messages = Consume();
+    ASSERT_EQ(messages.size(), 3u);
+    EXPECT_EQ(messages[0]["payload"], std::string("h\xc3\xa9\0", 4));
+    EXPECT_EQ(messages[0]["key"], "k");
+    EXPECT_EQ(messages[0]["properties"], (json{{"a", "b"}, {"c", ""}}));
+    EXPECT_EQ(messages[0]["event_time"], 7);
+    EXPECT_EQ(messages[0]["key_name"], "orders");
+    EXPECT_EQ(messages[0]["encrypted"], true);
+    EXPECT_EQ(messages[0]["entry"], 1);
+    EXPECT_EQ(messages[0]["offset"], 16);
+    EXPECT_EQ(messages[0].contains("batch_index"), !options.empty());
+    EXPECT_EQ(messages[1]["payload_base64"], "//4A");
+    EXPECT_EQ(messages[1]["key_base64"], "/w==");
+    EXPECT_TRUE(messages[2]["payload"].is_null());
+    EXPECT_EQ(messages[2]["sequence_id"], 2);
+  }
+}
+
+TEST_F(JsonLinesTest, WhatIsConsumedCanBeProducedAgain) {
+  Produce(kThree, "--batch 2");
+  const std::vector<json> first = Consume();
+  shell_.Run("pulseal consume t --format jsonl > again; rm t; pulseal produce t --to orders --format jsonl < again");
+  const std::vector<json> second = Consume();
+  ASSERT_EQ(second.size(), first.size());
+  for (size_t i = 0; i < first.size(); ++i) {
+    for (const char* member : {"payload", "payload_base64", "key", "key_base64", "properties", "event_time"}) {
+      EXPECT_EQ(second[i].value(member, json("none")), first[i].value(member, json("none"))) << member;
+    }
+  }
+}
+
+TEST_F(JsonLinesTest, WhatIsNoMessageIsLeftOutByItsNumber) {
+  const std::pair<const char*, const char*> kWrong[] = {
+      {"nope", "is no JSON object"},
+      {"[1]", "is no JSON object"},
+      {"", "is no JSON object"},
+      {"{}", "needs one of \"payload\" and \"payload_base64\""},
+      {"{\"payload\": \"a\", \"payload_base64\": \"\"}", "needs one of \"payload\" and \"payload_base64\""},
+      {"{\"payload\": 1}", "is no message: \"payload\" has to be a text"},
+      {"{\"payload_base64\": \"%\"}", "is no message: \"payload_base64\" has to be base64"},
+      {"{\"payload\": \"\", \"key\": null}", "is no message: \"key\" has to be a text"},
+      {"{\"payload\": \"\", \"key\": \"\", \"key_base64\": \"\"}", "has both \"key\" and \"key_base64\""},
+      {"{\"payload\": \"\", \"properties\": {\"a\": 1}}", "is no message: \"properties\" has to be an object of texts"},
+      {"{\"payload\": \"\", \"event_time\": -1}",
+       "is no message: \"event_time\" has to be a number of milliseconds since 1970"},
+      {"{\"payload\": \"\", \"propertis\": {}}", "has a member \"propertis\" that no message has"},
+      {"{\"payload\": \"\xff\"}", "is no JSON object"},
+  };
+  for (const auto& [line, why] : kWrong) {
+    shell_.Run("rm -f t");
+    EXPECT_EQ(Produce("{\"payload\": \"one\"}\n" + std::string(line) + "\n{\"payload\": \"three\"}\n"),
+              (Outcome{1, "", "pulseal: standard input: line 2 " + std::string(why) + " and was left out\n"}));
+    EXPECT_EQ(shell_.Run("pulseal consume t").out, "one\nthree\n");
+  }
+}
+
+TEST_F(JsonLinesTest, DeepNestingAndHugeNumbersAreOnlyRefused) {
+  EXPECT_EQ(Produce("{\"payload\":" + std::string(100000, '[') + "}\n").status, 1);
+  EXPECT_EQ(Produce("{\"payload\":" + std::string(100000, '[') + std::string(100000, ']') + "}\n").status, 1);
+  EXPECT_EQ(Produce("{\"payload\":\"\",\"event_time\":1e400}\n").status, 1);
+  EXPECT_EQ(Produce("{\"payload\":\"\",\"event_time\":99999999999999999999999}\n").status, 1);
+}
+
+TEST_F(JsonLinesTest, WhatTheTerminalWouldObeyIsEscaped) {
+  Produce("{\"payload\": \"\\u001b[31m\\u009b\", \"key\": \"\\u0007\"}\n");
+  const std::string out = shell_.Run("pulseal consume t --format jsonl").out;
+  EXPECT_THAT(out, HasSubstr("\"key\":\"\\u0007\",\"payload\":\"\\u001b[31m\\u009b\""));
+  EXPECT_EQ(out.find('\x1b'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pulseal::testing

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/pulseal/message_input.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "tools/pulseal/json_line.h"
+#include "tools/pulseal/report.h"
+
+namespace pulseal::tools {
+namespace {
+
+// A byte of a payload may take six in JSON ("\u0000").
+constexpr size_t kMaxJsonLineSize = 6 * kMaxMessageSize + 1024 * 1024;
+
+// Written by "pulseal consume", and nobody's to choose.
+constexpr std::string_view kPassedOver[] = {"entry",       "offset",       "batch_index", "producer",
+                                            "sequence_id", "publish_time", "encrypted",   "key_name"};
+
+absl::Status Wrong(std::string_view member, const char* expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", absl::string_view(member.data(), member.size()), "\" has to be ", expected));
+}
+
+absl::Status TakeText(std::string_view member, const Json& value, std::string* text) {
+  if (!value.is_string()) return Wrong(member, "a text");
+  *text = value.get_ref<const std::string&>();
+  return absl::OkStatus();
+}
+
+absl::Status TakeBase64(std::string_view member, const Json& value, std::string* bytes) {
+  if (value.is_string() && absl::Base64Unescape(value.get_ref<const std::string&>(), bytes)) return absl::OkStatus();
+  return Wrong(member, "base64");
+}
+
+absl::Status TakeProperties(const Json& value, std::vector<std::pair<std::string, std::string>>* properties) {
+  if (!value.is_object()) return Wrong("properties", "an object of texts");
+  for (const auto& [name, text] : value.items()) {
+    if (!text.is_string()) return Wrong("properties", "an object of texts");
+    properties->emplace_back(name, text.get_ref<const std::string&>());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+MessageInput::MessageInput(MessageFormat format, std::function<absl::Status()> before_waiting)
+    : format_(format),
+      lines_(STDIN_FILENO, "standard input", format == MessageFormat::kLines ? kMaxMessageSize : kMaxJsonLineSize,
+             std::move(before_waiting)) {}
+
+absl::StatusOr<bool> MessageInput::Next(framing::SingleMessage* message) {
+  while (true) {
+    const absl::StatusOr<LineReader::Line> line = lines_.Next();
+    if (!line.ok()) return line.status();
+    if (line->kind == LineReader::Kind::kEnd) return false;
+    *message = framing::SingleMessage();
+    absl::Status status;
+    if (line->kind == LineReader::Kind::kTooLong) {
+      status = absl::InvalidArgumentError(format_ == MessageFormat::kLines
+                                              ? absl::StrCat("is longer than 5 MiB (", kMaxMessageSize, " bytes)")
+                                              : absl::StrCat("is longer than ", kMaxJsonLineSize, " bytes"));
+    } else if (format_ == MessageFormat::kLines) {
+      message->payload = line->text;
+    } else {
+      status = Parse(line->text, message);
+    }
+    if (status.ok()) return true;
+    ++left_out_;
+    Report(absl::StrCat("standard input: line ", line->number, " ", status.message(), " and was left out"));
+  }
+}
+
+absl::Status MessageInput::Parse(std::string_view line, framing::SingleMessage* message) {
+  const Json object = Json::parse(line, nullptr, false);
+  if (!object.is_object()) return absl::InvalidArgumentError("is no JSON object");
+  payload_.clear();
+  properties_.clear();
+  int payloads = 0, keys = 0;
+  absl::Status status;
+  for (const auto& [name, value] : object.items()) {
+    if (name == "payload" && value.is_null()) {
+      ++payloads;
+      message->null_value = true;
+    } else if (name == "payload") {
+      ++payloads;
+      status = TakeText(name, value, &payload_);
+    } else if (name == "payload_base64") {
+      ++payloads;
+      status = TakeBase64(name, value, &payload_);
+    } else if (name == "key") {
+      ++keys;
+      status = TakeText(name, value, &key_);
+    } else if (name == "key_base64") {  // travels as base64
+      ++keys;
+      std::string bytes;
+      status = TakeBase64(name, value, &bytes);
+      key_ = absl::Base64Escape(bytes);
+      message->partition_key_b64_encoded = true;
+    } else if (name == "properties") {
+      status = TakeProperties(value, &properties_);
+    } else if (name == "event_time") {
+      if (value.is_number_unsigned()) message->event_time = value.get<uint64_t>();
+      if (!value.is_number_unsigned()) status = Wrong(name, "a number of milliseconds since 1970");
+    } else if (std::find(std::begin(kPassedOver), std::end(kPassedOver), name) == std::end(kPassedOver)) {
+      return absl::InvalidArgumentError(absl::StrCat("has a member \"", name, "\" that no message has"));
+    }
+    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("is no message: ", status.message()));
+  }
+  if (payloads != 1) return absl::InvalidArgumentError("needs one of \"payload\" and \"payload_base64\"");
+  if (keys > 1) return absl::InvalidArgumentError("has both \"key\" and \"key_base64\"");
+  if (payload_.size() > kMaxMessageSize) return absl::InvalidArgumentError("has a payload that is longer than 5 MiB");
+  message->payload = payload_;
+  if (keys > 0) message->partition_key = key_;
+  for (const auto& [name, text] : properties_) message->properties.emplace_back(name, text);
+  return absl::OkStatus();
+}
+
+}  // namespace pulseal::tools

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Messages in: from standard input, a line each, as plain text or as a JSON object.
+#ifndef PULSEAL_TOOLS_MESSAGE_INPUT_H_
+#define PULSEAL_TOOLS_MESSAGE_INPUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pulseal/framing/batch.h"
+#include "tools/pulseal/line_reader.h"
+
+namespace pulseal::tools {
+
+enum class MessageFormat { kLines, kJsonLines };
+
+inline constexpr size_t kMaxMessageSize = 5 * 1024 * 1024;  // bytes of a payload
+
+class MessageInput {
+ public:
+  // `before_waiting` as LineReader has it.
+  MessageInput(MessageFormat format, std::function<absl::Status()> before_waiting);
+
+  // False at the end of the input and once the program was interrupted. What `message` points to lives until the next
+  // call. A line that can't be a message is reported with its number, and left out.
+  absl::StatusOr<bool> Next(framing::SingleMessage* message);
+
+  uint64_t left_out() const { return left_out_; }
+
+ private:
+  absl::Status Parse(std::string_view line, framing::SingleMessage* message);
+
+  const MessageFormat format_;
+  LineReader lines_;
+  uint64_t left_out_ = 0;
+  std::string payload_, key_;  // of the message read last, as are these
+  std::vector<std::pair<std::string, std::string>> properties_;
+};
+
+}  // namespace pulseal::tools
+
+#endif  // PULSEAL_TOOLS_MESSAGE_INPUT_H_

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/pulseal/message_output.h"
+
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "tools/pulseal/json_line.h"
+
+namespace pulseal::tools {
+namespace {
+
+std::string Base64(std::string_view bytes) { return absl::Base64Escape(absl::string_view(bytes.data(), bytes.size())); }
+
+// As text where it is text, otherwise in base64, under a name that says so.
+void AddBytes(const std::string& name, std::string_view bytes, Json& object) {
+  if (IsUtf8(bytes)) {
+    object[name] = bytes;
+  } else {
+    object[name + "_base64"] = Base64(bytes);
+  }
+}
+
+void AddPlace(Place place, Json& object) {
+  object["entry"] = place.entry_number;
+  object["offset"] = place.offset;
+}
+
+Json ToJson(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message, int32_t batch_index) {
+  Json object;
+  AddPlace(place, object);
+  if (batch_index >= 0) object["batch_index"] = batch_index;
+  AddBytes("producer", outcome.metadata.producer_name, object);
+  object["sequence_id"] = message.sequence_id.value_or(outcome.metadata.sequence_id);
+  object["publish_time"] = outcome.metadata.publish_time;
+  if (message.event_time != 0) object["event_time"] = message.event_time;
+  object["encrypted"] = outcome.decision.was_encrypted;
+  if (outcome.decision.was_encrypted) AddBytes("key_name", outcome.decision.key_name, object);
+  if (message.partition_key.has_value()) {
+    const bool is_base64 = message.partition_key_b64_encoded;
+    is_base64 ? void(object["key_base64"] = *message.partition_key) : AddBytes("key", *message.partition_key, object);
+  }
+  if (message.ordering_key.has_value()) object["ordering_key_base64"] = Base64(*message.ordering_key);
+  for (const auto& [name, value] : message.properties) object["properties"][std::string(name)] = value;
+  if (message.null_value) {
+    object["payload"] = nullptr;
+  } else {
+    AddBytes("payload", message.payload, object);
+  }
+  return object;
+}
+
+}  // namespace
+
+absl::Status MessageOutput::Write(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message,
+                                  int32_t batch_index) {
+  if (format_ == MessageFormat::kLines) return WriteLine(message.payload);
+  return WriteLine(JsonText(ToJson(place, outcome, message, batch_index)));
+}
+
+absl::Status MessageOutput::WriteCiphertext(Place place, const Decision& decision, std::string_view metadata) {
+  if (format_ == MessageFormat::kLines) return WriteLine(Base64(decision.payload));
+  Json object;
+  AddPlace(place, object);
+  object["encrypted"] = true;
+  object["undecryptable"] = ReasonName(decision.reason);
+  object["why"] = std::string(decision.status.message());
+  object["payload_base64"] = Base64(decision.payload);
+  if (const auto context = ParseEncryptionContext(metadata); context.ok()) {
+    object["context"] = Base64(context->Serialize());
+  }
+  return WriteLine(JsonText(object));
+}
+
+absl::Status MessageOutput::WriteLine(std::string_view text) {
+  if (const auto room = lines_.Room(text.size()); !room.ok()) return room.status();
+  lines_.Append(text);
+  return absl::OkStatus();
+}
+
+}  // namespace pulseal::tools
