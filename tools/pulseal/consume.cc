@@ -35,7 +35,7 @@ using FailureAction = ConsumerCryptoFailureAction;
 struct Arguments {
   std::string topic, on_failure = "fail", format = "lines";
   PrivateKeyArguments keys;
-  bool deliver_whole_batch = false, require_encryption = true, follow = false, json = false, quiet = false;
+  bool deliver_whole_batch = false, allow_plaintext = false, follow = false, json = false, quiet = false;
   uint64_t from = 1, count = 0;  // count: 0 is all
 };
 
@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments&
   DecryptorOptions options;
   options.key_wrapper = *std::move(keys);
   // "pulseal produce" encrypts: plaintext was most likely put there by somebody else.
-  options.require_encryption = arguments.require_encryption;
+  options.require_encryption = !arguments.allow_plaintext;
   options.deliver_whole_batch = arguments.deliver_whole_batch;
   options.failure_action = FailureActions().at(arguments.on_failure);
   // A recording of many producers may have more data keys than a consumer meets in a second, and nobody else waits
@@ -286,8 +286,10 @@ std::function<ExitCode()> Define(CLI::App& app) {
   app.add_flag("--follow", arguments->follow, "At the end, wait for more");
   app.add_flag("--deliver-whole-batch", arguments->deliver_whole_batch,
                "With --on-failure consume: write a batch that can't be decrypted as one ciphertext");
-  app.add_flag("--require-encryption,!--allow-plaintext", arguments->require_encryption,
-               "Whether a message that isn't encrypted counts as one that can't be read, as it does by default");
+  CLI::Option* const require_encryption = app.add_flag(
+      "--require-encryption", "A message that isn't encrypted counts as one that can't be read (the default)");
+  app.add_flag("--allow-plaintext", arguments->allow_plaintext, "Read messages that aren't encrypted too")
+      ->excludes(require_encryption);
   app.add_flag("--json", arguments->json, "End with what was counted, as a JSON object on standard error");
   app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   return [arguments] { return Run(*arguments); };
