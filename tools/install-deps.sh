@@ -18,7 +18,7 @@ packages=(
   libprotobuf-dev protobuf-compiler
   python3-lz4 python3-snappy python3-zstandard
 )
-ci_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev gcovr)
+ci_packages=(clang-14 clang-format-14 clang-tidy-14 doxygen libclang-rt-14-dev gcovr)
 
 case "${1:-}" in
   "") ;;
