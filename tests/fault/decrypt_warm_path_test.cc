@@ -20,6 +20,7 @@ namespace {
 
 using testing::Allocations;
 using testing::FakeKeyWrapper;
+using testing::LetOpenSslAllocate;
 using testing::MadeMessage;
 using testing::Seal;
 using testing::ViewOf;
@@ -140,6 +141,20 @@ TEST_F(DecryptWarmPath, AForgedPayloadCostsNothing) {
 }
 
 // A keyed context lives in OpenSSL's memory: none may be left of a key that the cache has let go.
+TEST_F(DecryptWarmPath, AFailingCipherIsNotNowWhateverTheAction) {
+  options_.failure_action = ConsumerCryptoFailureAction::kDiscard;
+  decryptor_ = *MessageDecryptor::Create(options_);
+  const MadeMessage message = Seal("hello", {"orders"});
+  const std::string metadata = message.metadata();
+  LetOpenSslAllocate(false);
+  const Decision decision = decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
+  LetOpenSslAllocate(true);
+  EXPECT_EQ(decision.action, Action::kFail);
+  EXPECT_EQ(decision.status.code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(decision.worth_asking_again);
+  EXPECT_EQ(decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_)).payload, "hello");
+}
+
 TEST_F(DecryptWarmPath, ForgetLeavesNoKeyedContextInAnyLane) {
   const MadeMessage message = Seal("hello", {"orders"});
   const std::string metadata = message.metadata();

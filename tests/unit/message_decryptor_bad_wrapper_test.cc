@@ -2,7 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
+#include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pulseal/message_decryptor.h"
@@ -39,6 +43,22 @@ TEST_F(BadWrapper, AnExceptionIsUnavailable) {
   EXPECT_EQ(decision.reason, Reason::kKeyServiceUnavailable);
   EXPECT_TRUE(decision.worth_asking_again);
   wrapper_->SetManner(Manner::kInside);
+  EXPECT_EQ(Decrypt(message_).payload, "hello");
+}
+
+TEST_F(BadWrapper, AnExceptionOutOfGenerationHarmsNoMessage) {
+  class ThrowingGeneration final : public KeyWrapper {
+    void Wrap(std::string, std::shared_ptr<const SecretBytes>,
+              std::function<void(absl::StatusOr<WrappedKey>)>) override {}
+    void Unwrap(WrappedKey wrapped, int max_operations, std::function<void(absl::StatusOr<Unwrapped>)> done) override {
+      fake_.Unwrap(std::move(wrapped), max_operations, std::move(done));
+    }
+    uint64_t Generation() override { throw std::runtime_error("no generation"); }
+    FakeKeyWrapper fake_;
+  };
+  options_.key_wrapper = std::make_shared<ThrowingGeneration>();
+  EXPECT_EQ(Decrypt(message_).payload, "hello");
+  Pass(seconds(1));
   EXPECT_EQ(Decrypt(message_).payload, "hello");
 }
 

@@ -275,6 +275,16 @@ TEST_P(ResolveMessage, ADoneFunctionMayResolveAgainWithinMaxPending) {
   EXPECT_TRUE(second_is_ok);
 }
 
+TEST_P(ResolveMessage, ALookupFindsWhatOthersLearntBeforeItBegan) {
+  for (const char* name : {"a", "b"}) wrapper_->SetStatus(name, absl::UnauthenticatedError("x"));
+  const Answers answers = Resolve(Seal("hello", {"a", "b"}));
+  for (const char* name : {"a", "b"}) Decrypt(Seal("hello", {name}));
+  Maintain();
+  ASSERT_EQ(answers->size(), 1u);
+  EXPECT_EQ(TryDecrypt(*answers->at(0), Seal("hello", {"a", "b"})).reason, Reason::kUnwrapFailed);
+  EXPECT_EQ(wrapper_->unwraps(), 2u);
+}
+
 TEST_P(ResolveMessage, ALookupUnderWayWhenForgetIsCalledAnswersAndIsNotCached) {
   wrapper_->SetManner(Manner::kHeld);
   const Answers answers = Resolve(message_);
