@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -23,6 +22,7 @@
 #include "tools/pulseal/leftovers.h"
 #include "tools/pulseal/message_output.h"
 #include "tools/pulseal/private_keys.h"
+#include "tools/pulseal/progress.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_file.h"
 #include "tools/pulseal/topic_reader.h"
@@ -88,7 +88,8 @@ class Consumption {
       : arguments_(arguments),
         topic_(topic),
         entries_(decryptor, ToConsumerOptions(arguments)),
-        output_(arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines) {}
+        output_(arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines),
+        progress_(topic.file().get(), arguments.quiet || arguments.follow) {}
 
   // All entries, up to the end, --count, an interruption, or a failure of file or output.
   absl::Status Run() {
@@ -100,7 +101,6 @@ class Consumption {
       status = Take(*item);
     }
     if (status.ok() && !IsComplete()) status = WriteAll(entries_.Flush(), {});
-    EndProgress();
     return status.ok() ? output_.Flush() : status;
   }
 
@@ -131,7 +131,7 @@ class Consumption {
     switch (item.kind) {
       case TopicItem::Kind::kEntry:
         damage_.torn_tail = {};
-        ShowProgressAt(item.offset);
+        progress_.At(item.offset);
         return ++entry_number_ < arguments_.from ? absl::OkStatus() : Consume(item.entry, {entry_number_, item.offset});
       case TopicItem::Kind::kDamage:
         if (damage_.places++ == 0) damage_.first_offset = item.offset;
@@ -195,23 +195,12 @@ class Consumption {
 
   // What was read so far shouldn't wait for what comes.
   absl::Status WaitForMore() {
-    EndProgress();
     if (absl::Status status = output_.Flush(); !status.ok()) return status;
     constexpr int kMilliseconds = 100;
     pollfd interrupt = {InterruptDescriptor(), POLLIN, 0};
     poll(&interrupt, 1, kMilliseconds);
     topic_.LookAgain();
     return absl::OkStatus();
-  }
-
-  void ShowProgressAt(uint64_t offset) {
-    if (arguments_.quiet || arguments_.follow || offset < next_progress_) return;
-    struct stat file;
-    if (fstat(topic_.file().get(), &file) != 0 || file.st_size == 0) return;
-    const uint64_t size = static_cast<uint64_t>(file.st_size);
-    // The first percent says nothing, and a short file needs no progress.
-    if (offset > size / 100) ShowProgress(absl::StrCat(offset * 100 / size, " %"));
-    next_progress_ = offset + size / 100 + 1;
   }
 
   const Arguments& arguments_;
@@ -222,7 +211,7 @@ class Consumption {
   Damage damage_;
   uint64_t entry_number_ = 0, messages_ = 0;
   std::map<uint64_t, uint64_t> offsets_;  // of entries, by their numbers, that no outcome has settled
-  uint64_t next_progress_ = 0;
+  Progress progress_;
   framing::SingleMessage message_;  // kept for its memory
 };
 

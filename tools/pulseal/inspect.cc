@@ -15,6 +15,7 @@
 #include "tools/pulseal/json_line.h"
 #include "tools/pulseal/line_writer.h"
 #include "tools/pulseal/peek_headers.h"
+#include "tools/pulseal/progress.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_file.h"
 #include "tools/pulseal/topic_reader.h"
@@ -28,7 +29,7 @@ constexpr size_t kMaxHeadersSize = 8 * 1024 * 1024;
 struct Arguments {
   std::string topic, stored_entry, metadata, payload, peek_headers;
   uint64_t entry = 0;
-  bool entries = false, json = false;
+  bool entries = false, json = false, quiet = false;
 };
 
 absl::Status Append(std::string_view line, LineWriter& output) {
@@ -105,8 +106,10 @@ class TopicInspection {
 
 ExitCode InspectTopic(const Arguments& arguments, TopicReader& topic) {
   TopicInspection inspection(arguments);
+  Progress progress(topic.file().get(), arguments.quiet);
   absl::StatusOr<TopicItem> item = topic.Next();
   while (item.ok() && item->kind != TopicItem::Kind::kEnd) {
+    progress.At(item->offset);
     if (absl::Status status = inspection.Add(*item); !status.ok()) return EnvironmentFailure(status);
     item = topic.Next();
   }
@@ -240,6 +243,7 @@ std::function<ExitCode()> Define(CLI::App& app) {
            "Instead of a topic: the HTTP headers of an answer to a peek through Pulsar's admin REST interface");
   add_file("--payload", arguments->payload, "The payload that belongs to --metadata or --peek-headers");
   app.add_flag("--json", arguments->json, "JSON objects, one to a line");
+  app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   return [arguments] { return Run(*arguments); };
 }
 

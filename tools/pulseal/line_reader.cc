@@ -69,6 +69,7 @@ absl::StatusOr<bool> LineReader::Fill() {
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0) return ErrnoStatus(name_);
     end_ += static_cast<size_t>(count);
+    bytes_read_ += static_cast<uint64_t>(count);
     return count > 0;
   }
 }

@@ -36,6 +36,9 @@ class LineReader {
   // kEnd at the end of the stream, and once the program was interrupted: what was read of a line is then dropped.
   absl::StatusOr<Line> Next();
 
+  // Bytes of the stream behind the lines that were given.
+  uint64_t position() const { return bytes_read_ - (end_ - begin_); }
+
  private:
   absl::StatusOr<bool> Fill();
   absl::StatusOr<bool> WaitForInput();
@@ -48,7 +51,7 @@ class LineReader {
   const std::function<absl::Status()> before_waiting_;
   std::vector<char> buffer_;
   size_t begin_ = 0, end_ = 0;  // buffer_[begin_, end_) is read and not yet given
-  uint64_t number_ = 0;
+  uint64_t number_ = 0, bytes_read_ = 0;
 };
 
 }  // namespace pulseal::tools

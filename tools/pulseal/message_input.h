@@ -32,6 +32,7 @@ class MessageInput {
   absl::StatusOr<bool> Next(framing::SingleMessage* message);
 
   uint64_t left_out() const { return left_out_; }
+  uint64_t position() const { return lines_.position(); }  // in the input, in bytes
 
  private:
   absl::Status Parse(std::string_view line, framing::SingleMessage* message);

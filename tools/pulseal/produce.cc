@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -26,6 +25,7 @@
 #include "tools/pulseal/json_line.h"
 #include "tools/pulseal/key_pair_files.h"
 #include "tools/pulseal/message_input.h"
+#include "tools/pulseal/progress.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_writer.h"
 
@@ -184,38 +184,16 @@ class Producer {
   int in_batch_ = 0;
 };
 
-// How much of standard input was read, where it is a file: a line of progress for each percent.
-class InputProgress {
- public:
-  explicit InputProgress(bool quiet) {
-    struct stat file;
-    if (!quiet && fstat(STDIN_FILENO, &file) == 0 && S_ISREG(file.st_mode)) step_ = file.st_size / 100;
-  }
-  ~InputProgress() { EndProgress(); }
-
-  void Show() {
-    if (step_ == 0 || --calls_until_next_ > 0) return;
-    calls_until_next_ = kCalls;
-    const off_t percent = lseek(STDIN_FILENO, 0, SEEK_CUR) / step_;
-    if (std::exchange(percent_, percent) != percent) ShowProgress(absl::StrCat(std::min<off_t>(percent, 100), " %"));
-  }
-
- private:
-  static constexpr int kCalls = 1000;  // so that a message pays for no system call
-  off_t step_ = 0, percent_ = 0;
-  int calls_until_next_ = kCalls;
-};
-
 // Every message of standard input, up to its end, an interruption, or a failure.
 absl::Status SendAll(MessageInput& input, Producer& producer, bool quiet) {
-  InputProgress progress(quiet);
+  Progress progress(STDIN_FILENO, quiet);
   framing::SingleMessage message;
   while (true) {
     const absl::StatusOr<bool> more = input.Next(&message);
     if (!more.ok()) return more.status();
     if (!*more) return producer.SendBatch();
     if (absl::Status status = producer.Send(message); !status.ok()) return status;
-    progress.Show();
+    progress.At(input.position());
   }
 }
 

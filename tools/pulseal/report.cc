@@ -51,6 +51,7 @@ void EndProgress() {
 }
 
 absl::Status Print(std::string_view text) {
+  EndProgress();
   if (WriteAll(STDOUT_FILENO, text)) return absl::OkStatus();
   if (errno == EPIPE) EndBySignal(SIGPIPE);
   return ErrnoStatus("standard output");

@@ -21,6 +21,7 @@
 #include "tools/pulseal/key_pair_files.h"
 #include "tools/pulseal/leftovers.h"
 #include "tools/pulseal/private_keys.h"
+#include "tools/pulseal/progress.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_reader.h"
 #include "tools/pulseal/topic_writer.h"
@@ -37,6 +38,7 @@ struct Arguments {
   std::string topic, out;
   std::vector<std::string> key_names;
   PrivateKeyArguments keys;
+  bool quiet = false;
 };
 
 // LocalKeyWrapper answers inside the call.
@@ -130,11 +132,12 @@ absl::Status Append(std::string_view entry, TopicWriter& topic) {
 
 // Every entry of the topic, rewrapped where that is possible, to the end of `out`.
 absl::Status Copy(const std::string& name, TopicReader& topic, MessageDecryptor& decryptor, Recipients& recipients,
-                  TopicWriter& out, Leftovers& leftovers) {
+                  TopicWriter& out, Progress& progress, Leftovers& leftovers) {
   for (uint64_t number = 1; !Interrupted(); ++number) {
     const absl::StatusOr<TopicItem> item = NextEntry(topic, name);
     if (!item.ok()) return item.status();
     if (item->kind == TopicItem::Kind::kEnd) return out.Sync();
+    progress.At(item->offset);
     const absl::StatusOr<std::string> rewrapped = Rewrapped(item->entry, decryptor, recipients);
     if (!rewrapped.ok()) {
       leftovers.Add(Leftovers::Outcome::kCopiedAsFound, ReasonName(ReasonOf(rewrapped.status())), 1,
@@ -192,10 +195,11 @@ absl::Status RewrapAll(const Arguments& arguments, MessageDecryptor& decryptor, 
   if (absl::Status status = CheckNoFile(arguments.out); !status.ok()) return status;
   const auto topic = TopicReader::Open(arguments.topic);
   if (!topic.ok()) return topic.status();
+  Progress progress((*topic)->file().get(), arguments.quiet);
   const PathAside aside(arguments.out, "new");
   const auto out = TopicWriter::Open(aside.path());
   if (!out.ok()) return out.status();
-  absl::Status status = Copy(arguments.topic, **topic, decryptor, recipients, **out, leftovers);
+  absl::Status status = Copy(arguments.topic, **topic, decryptor, recipients, **out, progress, leftovers);
   if (status.ok()) status = Verify(arguments, aside.path(), (*out)->entries_written());
   if (!status.ok()) return status;
   if (status = Publish(aside, arguments.out, false); !status.ok()) return status;
@@ -247,6 +251,7 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--out", arguments->out, "The new topic file")->required()->type_name("NEW");
   DefinePrivateKeys(app, arguments->keys);
+  app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   return [arguments] { return Run(*arguments); };
 }
 
