@@ -17,7 +17,8 @@ Outcome Usage(const std::string& message) { return {2, "", "pulseal: " + message
 TEST(UsageTest, HelpAndVersionGoToStandardOutput) {
   const Shell shell;
   EXPECT_EQ(shell.Run("pulseal --version"), (Outcome{0, "pulseal " PULSEAL_VERSION_STRING "\n", ""}));
-  for (const std::string command : {"", "keygen ", "check ", "inspect ", "produce ", "consume ", "rewrap "}) {
+  for (const std::string command :
+       {"", "keygen ", "check ", "inspect ", "produce ", "consume ", "rewrap ", "decrypt ", "bench "}) {
     const Outcome help = shell.Run("pulseal " + command + "--help");
     EXPECT_EQ(help.status, 0);
     EXPECT_EQ(help.err, "");

@@ -12,6 +12,9 @@ from pathlib import Path
 PUBLIC_ABSL = {"absl/status/status.h", "absl/status/statusor.h", "absl/types/span.h"}
 OUR_FOLDERS = ("pulseal/", "lib/", "tools/", "bench/", "examples/", "tests/", "proto/")
 
+# What "pulseal bench" compares with: lib/crypto itself is hidden in the shared library.
+SEES_OPENSSL = ("lib/crypto/", "bench/", "tests/", "tools/pulseal/raw_aead.cc")
+
 SOURCE_SUFFIXES = {".h", ".cc", ".py", ".sh", ".cmake", ".proto", ".map"}
 SKIPPED_FOLDERS = {"build", ".git", "__pycache__"}
 MACHINE_PATH = re.compile(r"(?:(?<![\w.~$}>-])|(?<=-[IL]))/(?:" + "|".join(["ro" + "ot", "ho" + "me", "wo" + "rk", "Us" + "ers"]) + r")/")
@@ -36,7 +39,7 @@ def is_standard(include):
 def violation(file, include):
     """Why `file` may not include `include` (both relative to the root or an include folder); None where it may."""
     in_ = file.startswith
-    if is_openssl(include) and not in_(("lib/crypto/", "bench/", "tests/")):
+    if is_openssl(include) and not in_(SEES_OPENSSL):
         return "only lib/crypto sees OpenSSL"
     if is_protobuf(include) and not in_("tests/"):
         return "only the tests see Protocol Buffers"

@@ -29,6 +29,7 @@ extern const Command kProduceCommand;
 extern const Command kConsumeCommand;
 extern const Command kDecryptCommand;
 extern const Command kRewrapCommand;
+extern const Command kBenchCommand;
 
 }  // namespace pulseal::tools
 

@@ -17,7 +17,7 @@ namespace pulseal::tools {
 namespace {
 
 constexpr const Command* kCommands[] = {&kKeygenCommand,  &kCheckCommand,   &kProduceCommand, &kInspectCommand,
-                                        &kConsumeCommand, &kDecryptCommand, &kRewrapCommand};
+                                        &kConsumeCommand, &kDecryptCommand, &kRewrapCommand,  &kBenchCommand};
 
 constexpr char kTour[] =
     "A first message:\n"
