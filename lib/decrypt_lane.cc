@@ -46,6 +46,7 @@ void DecryptTally::AddTo(DecryptorCounters* counters) const {
   counters->malformed += reason(Reason::kMalformed);
   counters->limit_reached += reason(Reason::kLimitReached);
   counters->not_encrypted += reason(Reason::kNotEncrypted);
+  counters->internal += reason(Reason::kNone);
 }
 
 const std::shared_ptr<CachedKey>* DecryptLane::RecentKeys::Find(absl::Span<const std::string_view> identities,

@@ -153,10 +153,9 @@ class Flight : public std::enable_shared_from_this<Flight> {
       return false;
     }
     if (lookup->budget_.Take(lookup->worker_->Now())) return true;
-    EndWithFailure("",
-                   MakeFailure(Outlook::kNotNow, absl::StatusCode::kResourceExhausted, Reason::kKeyServiceUnavailable,
-                               absl::StrCat("unwraps_per_second (", limits_.unwraps_per_second,
-                                            ") is used up; ask again in a second")));
+    EndWithFailure("", MakeFailure(Outlook::kNotNow, absl::StatusCode::kResourceExhausted, Reason::kLimitReached,
+                                   absl::StrCat("unwraps_per_second (", limits_.unwraps_per_second,
+                                                ") is used up; ask again in a second")));
     return false;
   }
 

@@ -27,8 +27,8 @@ struct SharedFailures {
   const Failure forged = Never(absl::StatusCode::kUnauthenticated, Reason::kAuthenticationFailed,
                                "the data key could be unwrapped, but the payload's tag doesn't match: the message is "
                                "forged or damaged");
-  const Failure backend = MakeFailure(Outlook::kNotNow, absl::StatusCode::kInternal, Reason::kKeyServiceUnavailable,
-                                      "the cryptographic library failed while decrypting; ask again later");
+  const Failure backend = {Outlook::kNotNow, Reason::kNone,
+                           absl::InternalError("the cryptographic library failed while decrypting; ask again later")};
   const Failure overlap = MakeFailure(Outlook::kRefused, absl::StatusCode::kInvalidArgument, Reason::kMisuse,
                                       "out overlaps payload or metadata; decryption in place is refused");
   const Failure other_key =

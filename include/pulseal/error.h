@@ -24,15 +24,16 @@ namespace pulseal {
 
 // The cause of a failure. Values are stable; new ones are only appended, so treat an unknown one as kNone.
 enum class Reason {
-  kNone = 0,                   // no cause recorded: success, INTERNAL, or a status that is not Pulseal's
+  kNone = 0,                   // no cause recorded: success, OpenSSL or the random generator failed (INTERNAL), or a
+                               // status that is not Pulseal's
   kKeyNotFound = 1,            // no key of that name, or none of the wrapped keys is for a private key held here
   kKeyUnusable = 2,            // a key was found but can't serve: not PEM, wrong type, too weak, passphrase missing
-  kKeyServiceUnavailable = 3,  // the reader or wrapper could not answer now, timed out, or a local budget ran out
+  kKeyServiceUnavailable = 3,  // the reader or wrapper could not answer now, or timed out
   kUnwrapFailed = 4,           // the private key doesn't open the wrapped key. One reason on purpose for every failure
                                // inside the operation (padding, point, MAC, length): telling them apart is an oracle
   kAuthenticationFailed = 5,   // the data key opened, but the payload's tag doesn't match: forged or damaged
   kMalformed = 6,              // metadata, nonce, payload or key counts that no honest sender writes
-  kLimitReached = 7,           // a hard limit of a data key, or of this library
+  kLimitReached = 7,           // a hard limit of a data key, or a limit or budget of this library
   kNotEncrypted = 8,           // plaintext where DecryptorOptions::require_encryption is set
   kForked = 9,                 // the object was made before a fork() and this is the child
   kMisuse = 10,                // the call breaks its contract: buffer too small, overlapping, wrong object

@@ -62,7 +62,8 @@ struct DecryptorOptions {
   // behind the wrapped keys that this one tried. A single wrapped key that costs more (a key rolled more often than
   // this) is given up instead: never (kLimitReached), with the failure action applied; raise this, or remove old keys.
   int max_private_key_operations = 8;
-  // Private-key operations, and wrapped keys asked for that cost none. Beyond it: not now. At least 1
+  // Private-key operations, and wrapped keys asked for that cost none. Beyond it: not now (kLimitReached).
+  // At least 1.
   int unwraps_per_second = 1000;
 
   size_t cache_max_keys = 1000;       // data keys; at least 1
@@ -99,7 +100,7 @@ struct Decision {
   Action action = Action::kFail;
   bool was_encrypted = false;       // the metadata named at least one wrapped key
   bool worth_asking_again = false;  // "not now": the same call may succeed later
-  Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver and kPending
+  Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver, kPending and INTERNAL
   // Messages in the entry (1 where the metadata's number is absent or below 1). Security: the sender's number, which
   // nothing authenticates, up to 2^31 - 1: give back no more permits than you gave.
   int32_t num_messages = 1;
@@ -124,9 +125,10 @@ struct DecryptorCounters {
   uint64_t messages_plain = 0;                           // delivered, never encrypted
   uint64_t messages_delivered_encrypted = 0, messages_discarded = 0, messages_failed = 0;
   uint64_t pending = 0;  // TryDecrypt answers kPending
-  // Why, for the last three and for nothing else: by cause. Misuse is in messages_failed alone, forked in nothing.
+  // Why, for the last three and for nothing else: by cause; `internal` where OpenSSL failed. Misuse is in
+  // messages_failed alone, forked in nothing.
   uint64_t key_not_found = 0, key_unusable = 0, key_unavailable = 0, unwrap_failed = 0, authentication_failed = 0,
-           malformed = 0, limit_reached = 0, not_encrypted = 0;
+           malformed = 0, limit_reached = 0, not_encrypted = 0, internal = 0;
   uint64_t unwraps = 0;                               // private-key operations
   uint64_t keys_cached = 0, failures_remembered = 0;  // at this moment
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "pulseal/error.h"
 #include "pulseal/message_decryptor.h"
 #include "tests/fault/allocation_counter.h"
 #include "tests/support/fake_key_wrapper.h"
@@ -151,7 +152,10 @@ TEST_F(DecryptWarmPath, AFailingCipherIsNotNowWhateverTheAction) {
   LetOpenSslAllocate(true);
   EXPECT_EQ(decision.action, Action::kFail);
   EXPECT_EQ(decision.status.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(decision.reason, Reason::kNone);
+  EXPECT_EQ(ReasonOf(decision.status), Reason::kNone);
   EXPECT_TRUE(decision.worth_asking_again);
+  EXPECT_EQ(decryptor_->counters().internal, 1u);
   EXPECT_EQ(decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_)).payload, "hello");
 }
 

@@ -54,7 +54,7 @@ TEST_F(CostOfAMessage, EachWrappedKeyAskedForIsCharged) {
   options_.unwraps_per_second = 4;
   for (const char* name : {"a", "b", "c", "d"}) wrapper_->SetStatus(name, absl::NotFoundError("x"));
   EXPECT_EQ(Decrypt(Seal("hello", {"a", "b", "c", "d"})).reason, Reason::kKeyNotFound);
-  EXPECT_EQ(Decrypt(Seal("hello", {"mine"})).reason, Reason::kKeyServiceUnavailable);
+  EXPECT_EQ(Decrypt(Seal("hello", {"mine"})).reason, Reason::kLimitReached);
   EXPECT_EQ(decryptor().counters().unwraps, 0u);
   Pass(std::chrono::milliseconds(250));
   EXPECT_EQ(Decrypt(Seal("hello", {"mine"})).payload, "hello");
@@ -107,7 +107,7 @@ TEST_F(CostOfAMessage, BeyondUnwrapsPerSecondItIsNotNow) {
   EXPECT_EQ(Decrypt(Seal("hello", {"a"})).action, Action::kDeliver);
   EXPECT_EQ(Decrypt(Seal("hello", {"b"})).action, Action::kDeliver);
   const Decision decision = Decrypt(Seal("hello", {"c"}));
-  EXPECT_EQ(decision.reason, Reason::kKeyServiceUnavailable);
+  EXPECT_EQ(decision.reason, Reason::kLimitReached);
   EXPECT_EQ(decision.status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(decision.worth_asking_again);
   EXPECT_EQ(wrapper_->unwraps(), 2u) << "not even the reader is asked";
@@ -121,7 +121,7 @@ TEST_F(CostOfAMessage, OperationsBeyondTheFirstAreCharged) {
   options_.unwraps_per_second = 4;
   wrapper_->SetOperations(4);
   EXPECT_EQ(Decrypt(Seal("hello", {"a"})).action, Action::kDeliver);
-  EXPECT_EQ(Decrypt(Seal("hello", {"b"})).reason, Reason::kKeyServiceUnavailable);
+  EXPECT_EQ(Decrypt(Seal("hello", {"b"})).reason, Reason::kLimitReached);
   EXPECT_EQ(decryptor().counters().unwraps, 4u);
 }
 

@@ -185,7 +185,8 @@ TEST_P(DecryptFailure, CountersAddUp) {
   EXPECT_EQ(counters.key_unavailable, 2u);
   EXPECT_EQ(counters.authentication_failed, 1u);
   EXPECT_EQ(counters.key_not_found + counters.key_unusable + counters.key_unavailable + counters.unwrap_failed +
-                counters.authentication_failed + counters.malformed + counters.limit_reached + counters.not_encrypted,
+                counters.authentication_failed + counters.malformed + counters.limit_reached + counters.not_encrypted +
+                counters.internal,
             counters.messages_delivered_encrypted + counters.messages_discarded + counters.messages_failed);
 }
 

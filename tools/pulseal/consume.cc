@@ -230,6 +230,7 @@ Json ToJson(const DecryptorCounters& counters) {
           {"malformed", counters.malformed},
           {"limit_reached", counters.limit_reached},
           {"not_encrypted", counters.not_encrypted},
+          {"internal", counters.internal},
           {"unwraps", counters.unwraps}};
 }
 
