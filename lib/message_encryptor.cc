@@ -253,9 +253,13 @@ absl::Status EncryptorState::CheckPin(const PinnedState& pin) const {
   if (pin.owner.lock() != rotation_) {
     return Misuse(absl::StatusCode::kFailedPrecondition, "the pin was made by another encryptor");
   }
-  if (pin.change == rotation_->changes() && !pin.key->HardAgeReached(worker_->Now())) return absl::OkStatus();
+  if (pin.change != rotation_->changes()) {
+    return Misuse(absl::StatusCode::kFailedPrecondition,
+                  "SetKeyNames or Rotate has ended the pin; pin again and start the message over");
+  }
+  if (!pin.key->HardAgeReached(worker_->Now())) return absl::OkStatus();
   return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kLimitReached,
-                    "the pinned data key is not in use any more; pin again and start the message over");
+                    "the pinned data key reached its hard limit of age; pin again and start the message over");
 }
 
 absl::StatusOr<Sealed> EncryptorState::Encrypt(PinnedState& pin, std::string_view payload, const SpanDestination& to) {

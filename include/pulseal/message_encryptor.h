@@ -177,9 +177,10 @@ class PULSEAL_EXPORT MessageEncryptor final {
   // INVALID_ARGUMENT for the number; otherwise as Encrypt, kSend included: UNAVAILABLE under either failure action.
   absl::StatusOr<PinnedKey> Pin(int chunks);
 
-  // As Encrypt above, under the pinned key, never in clear. FAILED_PRECONDITION: the pin isn't good any more, or is
-  // another encryptor's (kMisuse); pin again and start the message over. RESOURCE_EXHAUSTED: more chunks than were
-  // pinned (kMisuse). Concurrent calls with one pin are allowed, and may allocate.
+  // As Encrypt above, under the pinned key, never in clear. FAILED_PRECONDITION: SetKeyNames or Rotate has ended the
+  // pin, or it is another encryptor's (kMisuse), or a hard limit is reached (kLimitReached); pin again and start the
+  // message over. RESOURCE_EXHAUSTED: more chunks than were pinned (kMisuse). Concurrent calls with one pin are allowed,
+  // and may allocate.
   absl::StatusOr<Sealed> Encrypt(const PinnedKey& key, std::string_view payload, absl::Span<char> out,
                                  absl::Span<char> fields);
 

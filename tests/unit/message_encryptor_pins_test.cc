@@ -54,16 +54,23 @@ TEST_F(MessageEncryptorTest, APinEndsWithItsRecipients) {
   const auto use = [&](const PinnedKey& pin) {
     return encryptor->Encrypt(pin, "chunk", absl::MakeSpan(out), absl::MakeSpan(fields)).status();
   };
+  const auto expect_ended = [&](const PinnedKey& pin, Reason reason) {
+    const absl::Status status = use(pin);
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(ReasonOf(status), reason) << status;
+  };
   const auto before_names = encryptor->Pin(2);
   ASSERT_TRUE(encryptor->SetKeyNames({"audit"}).ok());
-  EXPECT_EQ(use(*before_names).code(), absl::StatusCode::kFailedPrecondition);
+  expect_ended(*before_names, Reason::kMisuse);
   const auto before_rotate = encryptor->Pin(2);
   EXPECT_TRUE(use(*before_rotate).ok());
   ASSERT_TRUE(encryptor->Rotate().ok());
-  EXPECT_EQ(use(*before_rotate).code(), absl::StatusCode::kFailedPrecondition);
+  expect_ended(*before_rotate, Reason::kMisuse);
   const auto before_hard_age = encryptor->Pin(2);
   background_.SetNow(background_.now() + hours(24));
-  EXPECT_EQ(use(*before_hard_age).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(encryptor->counters().messages_refused, 0u);
+  expect_ended(*before_hard_age, Reason::kLimitReached);
+  EXPECT_EQ(encryptor->counters().messages_refused, 1u);
 }
 
 TEST_F(MessageEncryptorTest, APinOfAnotherEncryptorOrOfNoneIsMisuse) {
