@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "absl/strings/str_cat.h"
 #include "lib/background_worker.h"
 #include "lib/metadata_fields.h"
 #include "lib/status.h"
@@ -21,7 +22,7 @@ absl::Status CheckOptions(const DecryptorOptions& options) {
     return Invalid("key_reader and key_wrapper are both set; set at most one");
   }
   if (options.max_wrapped_keys < 1 || options.max_wrapped_keys > static_cast<int>(kMostWrappedKeys)) {
-    return Invalid("max_wrapped_keys is not 1 to 64");
+    return Invalid(absl::StrCat("max_wrapped_keys is not 1 to ", kMostWrappedKeys));
   }
   if (options.max_private_key_operations < 1) return Invalid("max_private_key_operations is less than 1");
   if (options.unwraps_per_second < 1) return Invalid("unwraps_per_second is less than 1");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/crypto/random.h"
 #include "lib/metadata_fields.h"
 #include "lib/status.h"
 
@@ -26,7 +27,7 @@ uint64_t GenerationOf(KeyWrapper& wrapper) {
 }
 
 bool IsDataKeySize(size_t size, bool require_256_bits) {
-  return size == 32 || (!require_256_bits && (size == 16 || size == 24));
+  return size == crypto::kDataKeySize || (!require_256_bits && (size == 16 || size == 24));
 }
 
 // What a failed unwrap cost. An embedder's wrapper doesn't say: its failures count as one operation where it tried.

@@ -12,8 +12,6 @@
 namespace pulseal {
 namespace {
 
-constexpr size_t kMaxPassphraseSize = 1024;
-
 absl::Status Invalid(Reason reason, std::string_view message) {
   return MakeStatus(absl::StatusCode::kInvalidArgument, reason, message);
 }

@@ -25,6 +25,7 @@
 #include "lib/metadata_form.h"
 #include "lib/shared_failures.h"
 #include "lib/status.h"
+#include "pulseal/message_encryptor.h"
 
 namespace pulseal {
 namespace {
@@ -35,7 +36,7 @@ using Lane = Lanes<DecryptLane>::Lease;
 using Resolved = KeyLookup::Result;
 using ResolveDone = std::function<void(absl::StatusOr<ResolvedKey>)>;
 
-constexpr size_t kMostPayload = (size_t{1} << 31) - 1;
+constexpr size_t kMostPayload = MessageEncryptor::kMaxPayloadSize + kTagSize;
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::hours kLongest{24 * 365 * 100};  // more would overflow the clock
 
@@ -352,7 +353,8 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
 
   static absl::Status NoRoom() {
     return MakeStatus(StatusCode::kResourceExhausted, Reason::kLimitReached,
-                      "the lookups that a key service hasn't answered hold 64 MiB of wrapped keys; ask again later");
+                      absl::StrCat("the lookups that a key service hasn't answered hold ", KeyLookup::kMostHeld >> 20,
+                                   " MiB of wrapped keys; ask again later"));
   }
 
   // Null where max_pending calls have one; given back with its last copy.

@@ -16,6 +16,11 @@ using wire::Tag;
 // EncryptionKeys and KeyValue.
 constexpr uint32_t kName = Tag(1, wire::kBytes), kValue = Tag(2, wire::kBytes), kKeyMetadata = Tag(3, wire::kBytes);
 
+// The words of a FieldReader's problems have no numbers put into them.
+static_assert(kMaxMetadataSize == size_t{5} << 20 && kMaxEncryptionKeysSize == size_t{16} << 10 &&
+                  kMostWrappedKeys == 64 && kMaxKeyMetadataPairs == 32,
+              "say the new limit in Scan, ParseWrappedKey and framing/");
+
 using Pair = std::pair<std::string_view, std::string_view>;
 
 wire::FieldReader Scan(std::string_view metadata, ScannedMetadata* scanned) {

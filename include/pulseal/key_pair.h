@@ -4,6 +4,7 @@
 #ifndef PULSEAL_KEY_PAIR_H_
 #define PULSEAL_KEY_PAIR_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ struct OpenSslOptions {
   std::string properties;
 };
 
+// A passphrase is at most this long.
+inline constexpr size_t kMaxPassphraseSize = 1024;
+
 enum class KeyType { kRsa2048, kRsa3072, kRsa4096, kP256, kP384, kP521 };
 
 struct KeyPair {
@@ -32,8 +36,8 @@ struct KeyPair {
 
 // Takes tens of milliseconds for EC and up to some seconds for RSA-4096. With a passphrase the private key is PKCS#8
 // "ENCRYPTED PRIVATE KEY" (PBES2: PBKDF2 with HMAC-SHA-256, 600,000 iterations, AES-256-CBC), which no official client
-// reads. INTERNAL where OpenSSL fails; INVALID_ARGUMENT for a passphrase that is empty or longer than 1024 bytes, or a
-// value that is no KeyType. Thread-safe.
+// reads. INTERNAL where OpenSSL fails; INVALID_ARGUMENT for a passphrase that is empty or longer than kMaxPassphraseSize, or
+// a value that is no KeyType. Thread-safe.
 PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, const OpenSslOptions& openssl = {});
 PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, std::string_view passphrase,
                                                        const OpenSslOptions& openssl = {});

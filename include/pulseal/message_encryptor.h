@@ -19,6 +19,7 @@
 #include "pulseal/background.h"
 #include "pulseal/crypto_event.h"
 #include "pulseal/crypto_key_reader.h"
+#include "pulseal/encryption_metadata.h"
 #include "pulseal/export.h"
 #include "pulseal/key_wrapper.h"
 
@@ -115,7 +116,7 @@ struct EncryptorCounters {
 class PULSEAL_EXPORT MessageEncryptor final {
  public:
   // Bytes by which Sealed::payload is longer than the plaintext.
-  static constexpr size_t kPayloadOverhead = 16;
+  static constexpr size_t kPayloadOverhead = kTagSize;
   // The longest plaintext of one call: the bound of AES-GCM is 2^36 - 32 bytes, ours is 2^31 - 1 - 16 as a Pulsar
   // message size is an int32.
   static constexpr size_t kMaxPayloadSize = (size_t{1} << 31) - 1 - kPayloadOverhead;

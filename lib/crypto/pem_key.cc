@@ -16,6 +16,7 @@
 #include "lib/crypto/openssl_error.h"
 #include "lib/crypto/openssl_ptr.h"
 #include "lib/status.h"
+#include "pulseal/key_readers.h"
 
 namespace pulseal::crypto {
 namespace {
@@ -86,7 +87,9 @@ absl::StatusOr<PemObject> NextObject(BIO* bio) {
 }
 
 absl::StatusOr<PemObject> FirstKeyObject(std::string_view pem) {
-  if (pem.size() > kMaxPemSize) return Unusable(absl::StrCat("more than ", kMaxPemSize, " bytes, which is no key"));
+  if (pem.size() > kMaxKeyFileSize) {
+    return Unusable(absl::StrCat("more than ", kMaxKeyFileSize, " bytes, which is no key"));
+  }
   const char* text = pem.empty() ? "" : pem.data();  // BIO_new_mem_buf refuses a null pointer, even to nothing
   BioPtr bio(BIO_new_mem_buf(text, static_cast<int>(pem.size())));
   if (bio == nullptr) return OpenSslError("could not read PEM");

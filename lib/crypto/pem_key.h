@@ -20,8 +20,6 @@ struct evp_pkey_st;
 
 namespace pulseal::crypto {
 
-inline constexpr size_t kMaxPemSize = 64 * 1024;  // bytes
-
 enum class KeyAlgorithm { kRsa, kEc };
 
 // Immutable; the OpenSSL key may be used by any number of threads.

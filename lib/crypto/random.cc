@@ -16,7 +16,6 @@
 namespace pulseal::crypto {
 namespace {
 
-constexpr size_t kDataKeySize = 32;
 constexpr size_t kSeedSize = 32;
 
 absl::Status Reseed(EVP_RAND_CTX* generator, absl::Span<const char> seed) {

@@ -14,7 +14,9 @@ struct ossl_lib_ctx_st;
 
 namespace pulseal::crypto {
 
-// A fresh 32-byte data key: the bytes of OpenSSL's private generator (NIST SP 800-90A) xored with as many from
+inline constexpr size_t kDataKeySize = 32;  // bytes: AES-256
+
+// A fresh data key of kDataKeySize: the bytes of OpenSSL's private generator (NIST SP 800-90A) xored with as many from
 // getrandom(2). Each source alone would do; together they hold where one repeats. OpenSSL 3.0 notices a fork only by a
 // changed process id, so in the child of a container's pid 1, cloned into a new pid namespace, its generator repeats
 // the parent's bytes. INTERNAL where either fails.

@@ -17,6 +17,7 @@
 #include "lib/crypto/openssl_ptr.h"
 #include "lib/status.h"
 #include "pulseal/error.h"
+#include "pulseal/key_readers.h"
 #include "tests/support/test_keys.h"
 
 namespace pulseal::crypto {
@@ -243,8 +244,8 @@ TEST(PemKey, DamagedBlocksAreRefused) {
 
 TEST(PemKey, SizeIsBounded) {
   const std::string pem = TestKey("p-256.public.pem");
-  EXPECT_TRUE(Read(pem + std::string(kMaxPemSize - pem.size(), '\n')).ok());
-  ExpectUnusable(pem + std::string(kMaxPemSize - pem.size() + 1, '\n'), "65536 bytes");
+  EXPECT_TRUE(Read(pem + std::string(kMaxKeyFileSize - pem.size(), '\n')).ok());
+  ExpectUnusable(pem + std::string(kMaxKeyFileSize - pem.size() + 1, '\n'), "65536 bytes");
 }
 
 TEST(PemKey, LabelsAreEscaped) { ExpectUnusable("-----BEGIN A\"B-----\nAAAA\n-----END A\"B-----\n", "\"A\\x22B\""); }

@@ -10,11 +10,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "pulseal/key_readers.h"
 
 namespace pulseal::tools {
 namespace {
 
-constexpr size_t kMaxKeyFileSize = 64 * 1024;
 constexpr size_t kReadSize = 64 * 1024;
 
 // Up to `size` bytes; fewer only at the file's end. -1 and errno.

@@ -9,14 +9,10 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "pulseal/key_pair.h"
 #include "tools/pulseal/file.h"
 
 namespace pulseal::tools {
-namespace {
-
-constexpr size_t kMaxPassphraseSize = 1024;
-
-}  // namespace
 
 absl::StatusOr<SecretBytes> ReadPassphraseFile(const std::string& path) {
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
