@@ -119,7 +119,7 @@ std::chrono::nanoseconds DataKey::UntilNextAge(std::chrono::nanoseconds now) con
   return std::max(config_.limits.hard_age - age, std::chrono::nanoseconds(0));
 }
 
-absl::StatusOr<DataKeySlot> DataKeySlot::Open(std::shared_ptr<DataKey> key) {
+absl::StatusOr<DataKeySlot> DataKeySlot::Create(std::shared_ptr<DataKey> key) {
   absl::StatusOr<uint32_t> number = key->TakeSlotNumber();
   if (!number.ok()) return number.status();
   absl::StatusOr<std::unique_ptr<crypto::AeadContext>> context = key->NewContext();

@@ -84,7 +84,7 @@ class DataKey {
 class DataKeySlot {
  public:
   DataKeySlot() = default;  // of no data key
-  static absl::StatusOr<DataKeySlot> Open(std::shared_ptr<DataKey> key);
+  static absl::StatusOr<DataKeySlot> Create(std::shared_ptr<DataKey> key);
 
   const std::shared_ptr<DataKey>& key() const { return key_; }
 

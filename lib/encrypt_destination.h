@@ -40,12 +40,12 @@ class SpanDestination {
       return BufferMisuse(absl::StatusCode::kInvalidArgument,
                           absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
     }
+    const std::string_view written(out_.data(), needed), fields(fields_.data(), fields_.size());
     const bool in_place = out_.data() == payload.data();
-    if (!in_place && Overlap(out_.data(), needed, payload.data(), payload.size())) {
+    if (!in_place && Overlaps(written, payload)) {
       return BufferMisuse(absl::StatusCode::kInvalidArgument, "out overlaps payload without starting where it starts");
     }
-    if (Overlap(fields_.data(), fields_.size(), out_.data(), needed) ||
-        Overlap(fields_.data(), fields_.size(), payload.data(), payload.size())) {
+    if (Overlaps(fields, written) || Overlaps(fields, payload)) {
       return BufferMisuse(absl::StatusCode::kInvalidArgument, "fields overlaps out or payload");
     }
     return absl::OkStatus();
@@ -68,8 +68,7 @@ class StringDestination {
       : payload_size_(payload_size), out_(out), fields_(fields) {}
 
   absl::Status Check(std::string_view payload) const {
-    if (out_ == fields_ || Overlap(out_->data(), out_->size(), payload.data(), payload.size()) ||
-        Overlap(fields_->data(), fields_->size(), payload.data(), payload.size())) {
+    if (out_ == fields_ || Overlaps(*out_, payload) || Overlaps(*fields_, payload)) {
       return BufferMisuse(absl::StatusCode::kInvalidArgument, "out, fields and payload must be apart");
     }
     return absl::OkStatus();

@@ -31,8 +31,8 @@ class DirectoryKeyReader final : public CryptoKeyReader {
     const absl::Status error = Prefixed("public key " + Quoted(key_name), file.status());
     if (!absl::IsNotFound(error)) return error;
     return MakeStatus(absl::StatusCode::kNotFound, Reason::kKeyNotFound,
-                      absl::StrCat(error.message(), " (make one with: pulseal keygen ", Shown(key_name), " --key-dir ",
-                                   Shown(path_), ")"));
+                      absl::StrCat(error.message(), " (make one with: pulseal keygen ", Escaped(key_name),
+                                   " --key-dir ", Escaped(path_), ")"));
   }
 
   absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,
@@ -77,7 +77,7 @@ class DirectoryKeyReader final : public CryptoKeyReader {
   }
 
   absl::Status ReadableByOthers(const std::string& file_name) const {
-    const std::string path = absl::StrCat(path_, "/", Shown(file_name));
+    const std::string path = absl::StrCat(path_, "/", Escaped(file_name));
     return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kKeyUnusable,
                       absl::StrCat(path, ": other users can read this private key; mend it with: chmod 600 ", path));
   }
@@ -109,7 +109,7 @@ class DirectoryKeyReader final : public CryptoKeyReader {
     const std::string prefix = "private key " + Quoted(key_name);
     if (!left_out.empty()) return Prefixed(prefix, left_out.front().second);
     return MakeStatus(absl::StatusCode::kNotFound, Reason::kKeyNotFound,
-                      absl::StrCat(prefix, ": ", path_, "/", Shown(key_name + ".private.pem"), ": no such file"));
+                      absl::StrCat(prefix, ": ", path_, "/", Escaped(key_name + ".private.pem"), ": no such file"));
   }
 
   void WarnOnce(const std::string& key_name, const std::string& file_name, const absl::Status& warning) {

@@ -126,7 +126,7 @@ bool IsKeyFileName(const std::string& name) { return name[0] != '.' && absl::End
 
 }  // namespace
 
-std::string Shown(const std::string& file_name) {
+std::string Escaped(const std::string& file_name) {
   const std::string quoted = Quoted(file_name);
   return quoted.substr(1, quoted.size() - 2);
 }
@@ -163,8 +163,8 @@ absl::StatusOr<KeyFile> ReadKeyFile(const std::string& path) {
 
 absl::StatusOr<KeyFile> ReadKeyFileIn(const std::string& folder, const std::string& relative_path) {
   const Descriptor opened_folder(OpenFolder(folder));
-  if (!opened_folder.is_open()) return Unavailable("the key folder " + Shown(folder), strerror(errno));
-  const std::string path = absl::StrCat(folder, "/", Shown(relative_path));
+  if (!opened_folder.is_open()) return Unavailable("the key folder " + Escaped(folder), strerror(errno));
+  const std::string path = absl::StrCat(folder, "/", Escaped(relative_path));
   const Descriptor file(OpenBeneath(opened_folder.get(), relative_path, kReadFlags));
   if (!file.is_open()) return OpenError(path, errno);
   return ReadOpened(path, file.get());
@@ -173,8 +173,8 @@ absl::StatusOr<KeyFile> ReadKeyFileIn(const std::string& folder, const std::stri
 absl::StatusOr<std::vector<std::string>> ListKeyFiles(const std::string& folder, const std::string& sub_folder,
                                                       size_t most) {
   const Descriptor opened_folder(OpenFolder(folder));
-  if (!opened_folder.is_open()) return Unavailable("the key folder " + Shown(folder), strerror(errno));
-  const std::string path = absl::StrCat(folder, "/", Shown(sub_folder));
+  if (!opened_folder.is_open()) return Unavailable("the key folder " + Escaped(folder), strerror(errno));
+  const std::string path = absl::StrCat(folder, "/", Escaped(sub_folder));
   Descriptor inner(OpenBeneath(opened_folder.get(), sub_folder, kFolderFlags));
   if (!inner.is_open()) {
     const absl::Status error = OpenError(path, errno);

@@ -184,7 +184,7 @@ absl::Status EncryptorState::Refresh(EncryptLane& lane) {
     return present.refusal;
   }
   if (lane.slot.key() == present.key) return absl::OkStatus();
-  absl::StatusOr<DataKeySlot> slot = DataKeySlot::Open(std::move(present.key));
+  absl::StatusOr<DataKeySlot> slot = DataKeySlot::Create(std::move(present.key));
   if (!slot.ok()) {
     lane.slot = DataKeySlot();
     return slot.status();

@@ -19,11 +19,11 @@ constexpr uint32_t kName = Tag(1, wire::kBytes), kValue = Tag(2, wire::kBytes), 
 // The words of a FieldReader's problems have no numbers put into them.
 static_assert(kMaxMetadataSize == size_t{5} << 20 && kMaxEncryptionKeysSize == size_t{16} << 10 &&
                   kMostWrappedKeys == 64 && kMaxKeyMetadataPairs == 32,
-              "say the new limit in Scan, ParseWrappedKey and framing/");
+              "say the new limit in ReadFields, ParseWrappedKey and framing/");
 
 using Pair = std::pair<std::string_view, std::string_view>;
 
-wire::FieldReader Scan(std::string_view metadata, ScannedMetadata* scanned) {
+wire::FieldReader ReadFields(std::string_view metadata, ScannedMetadata* scanned) {
   scanned->num_keys = 0;
   scanned->nonce = {};
   scanned->num_messages_in_batch.reset();
@@ -95,11 +95,11 @@ void AppendEncryptionKeys(std::string_view key_name, std::string_view bytes, con
 
 }  // namespace
 
-bool ScanMetadata(std::string_view metadata, ScannedMetadata* scanned) { return Scan(metadata, scanned).ok(); }
+bool ScanMetadata(std::string_view metadata, ScannedMetadata* scanned) { return ReadFields(metadata, scanned).ok(); }
 
 absl::Status ExplainMalformed(std::string_view metadata) {
   ScannedMetadata scanned;
-  return Scan(metadata, &scanned).status("message metadata");
+  return ReadFields(metadata, &scanned).status("message metadata");
 }
 
 std::string_view KeyNameOf(std::string_view encryption_keys) {
@@ -146,7 +146,7 @@ absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys) {
   return key;
 }
 
-absl::Status SerializeEncryptionKeys(const WrappedKeyView& key, std::string* out) {
+absl::Status SerializeWrappedKey(const WrappedKeyView& key, std::string* out) {
   const std::string problem = OverLimit(key.key_name, key.bytes, key.metadata);
   if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
   out->clear();  // keeps its capacity: a consumer does this for each message that comes as a view

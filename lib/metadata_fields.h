@@ -61,7 +61,7 @@ absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys);
 
 // One EncryptionKeys message (without tag and length of field 13) into `out`, replacing what it held.
 // INVALID_ARGUMENT (kMisuse) where `key` is over a limit.
-absl::Status SerializeEncryptionKeys(const WrappedKeyView& key, std::string* out);
+absl::Status SerializeWrappedKey(const WrappedKeyView& key, std::string* out);
 
 // Field 13 for `key`, tag included, whatever its sizes.
 void AppendWrappedKey(const WrappedKey& key, std::string* out);

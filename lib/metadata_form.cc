@@ -5,7 +5,6 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
-#include "lib/buffers.h"
 #include "lib/status.h"
 
 namespace pulseal {
@@ -27,7 +26,7 @@ bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch
   if (scratch->size() < num_keys) scratch->resize(num_keys);
   bool valid = metadata.keys.size() == num_keys;
   for (size_t i = 0; i < num_keys; ++i) {
-    valid = valid && SerializeEncryptionKeys(metadata.keys[i], &(*scratch)[i]).ok();
+    valid = valid && SerializeWrappedKey(metadata.keys[i], &(*scratch)[i]).ok();
     new (&scanned->keys[i]) std::string_view((*scratch)[i]);
   }
   return valid;
@@ -38,7 +37,7 @@ absl::Status Explain(std::string_view metadata) { return ExplainMalformed(metada
 absl::Status Explain(const MessageMetadataView& metadata) {
   std::string scratch;
   for (const WrappedKeyView& key : metadata.keys) {
-    const absl::Status status = SerializeEncryptionKeys(key, &scratch);
+    const absl::Status status = SerializeWrappedKey(key, &scratch);
     if (!status.ok()) return MakeStatus(status.code(), Reason::kMalformed, std::string(status.message()));
   }
   return MakeStatus(
@@ -52,10 +51,6 @@ std::string_view KeyNameAt(std::string_view /*metadata*/, const ScannedMetadata&
 
 std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMetadata& /*scanned*/, size_t position) {
   return metadata.keys[position].key_name;
-}
-
-bool Overlaps(std::string_view bytes, std::string_view metadata) {
-  return Overlap(bytes.data(), bytes.size(), metadata.data(), metadata.size());
 }
 
 bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata) {

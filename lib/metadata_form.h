@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "lib/buffers.h"
 #include "lib/metadata_fields.h"
 #include "pulseal/encryption_metadata.h"
 
@@ -28,8 +29,7 @@ absl::Status Explain(const MessageMetadataView& metadata);
 std::string_view KeyNameAt(std::string_view metadata, const ScannedMetadata& scanned, size_t position);
 std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMetadata& scanned, size_t position);
 
-// Whether `bytes` shares memory with what the caller handed over.
-bool Overlaps(std::string_view bytes, std::string_view metadata);
+// Overlaps of buffers.h for all that the caller handed over.
 bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata);
 
 }  // namespace pulseal

@@ -57,18 +57,18 @@ TEST(CounterNonce, IsSlotThenCounterBothBigEndian) {
 
 TEST_F(DataKeyTest, ASlotCountsItsNoncesFromZeroAndSharesItsNumberWithNobody) {
   const auto key = Make();
-  DataKeySlot first = *DataKeySlot::Open(key), second = *DataKeySlot::Open(key);
+  DataKeySlot first = *DataKeySlot::Create(key), second = *DataKeySlot::Create(key);
   EXPECT_EQ(SealedNonce(first), Nonce(0, 0));
   EXPECT_EQ(SealedNonce(second), Nonce(1, 0));
   EXPECT_EQ(SealedNonce(first), Nonce(0, 1));
   EXPECT_EQ(SealedNonce(second), Nonce(1, 1));
   first = DataKeySlot();
-  DataKeySlot third = *DataKeySlot::Open(key);
+  DataKeySlot third = *DataKeySlot::Create(key);
   EXPECT_EQ(SealedNonce(third), Nonce(2, 0)) << "a slot that is gone leaves its number to nobody";
 }
 
 TEST_F(DataKeyTest, ANonceOfAnotherSlotIsUsedAsItIs) {
-  DataKeySlot slot = *DataKeySlot::Open(Make());
+  DataKeySlot slot = *DataKeySlot::Create(Make());
   std::string out(kTagSize, '\0'), fields(slot.key()->fields().size(), '\0');
   const std::string nonce = Nonce(7, 9);
   EXPECT_EQ(slot.SealWithNonce(nonce.data(), "", &out[0], &fields[0]), crypto::AeadResult::kOk);
@@ -95,7 +95,7 @@ TEST_F(DataKeyTest, SlotNumbersTakenByManyThreadsAreUnique) {
 
 TEST_F(DataKeyTest, RandomNoncesDifferAndDontCount) {
   random_nonces_ = true;
-  DataKeySlot slot = *DataKeySlot::Open(Make());
+  DataKeySlot slot = *DataKeySlot::Create(Make());
   std::set<std::string> nonces;
   for (int i = 0; i < 50; ++i) nonces.insert(SealedNonce(slot));
   EXPECT_EQ(nonces.size(), 50u);
@@ -197,7 +197,7 @@ TEST_F(DataKeyTest, TheSoftLimitsAreReachedByWhatWasDrawn) {
 TEST_F(DataKeyTest, ASlotSpendsItsShareAndRefillsIt) {
   limits_.messages = limits_.hard_messages = 3;
   limits_.bytes = limits_.hard_bytes = 100;
-  DataKeySlot slot = *DataKeySlot::Open(Make());
+  DataKeySlot slot = *DataKeySlot::Create(Make());
   EXPECT_FALSE(slot.Spend(0)) << "nothing was drawn yet";
   ASSERT_TRUE(slot.Refill(10));
   EXPECT_FALSE(slot.Spend(11));
@@ -210,7 +210,7 @@ TEST_F(DataKeyTest, ASlotSpendsItsShareAndRefillsIt) {
 TEST_F(DataKeyTest, RefillKeepsWhatIsLeftOfTheShare) {
   limits_.messages = limits_.hard_messages = 2;
   limits_.bytes = limits_.hard_bytes = 100;
-  DataKeySlot slot = *DataKeySlot::Open(Make());
+  DataKeySlot slot = *DataKeySlot::Create(Make());
   ASSERT_TRUE(slot.Refill(60));
   ASSERT_TRUE(slot.Refill(100)) << "40 more, not 100";
   ASSERT_TRUE(slot.Spend(100));
@@ -248,7 +248,7 @@ TEST_F(DataKeyTest, TheKeyIsLetGoWithItsLastSlot) {
   const std::weak_ptr<const SecretBytes> watched = bytes;
   auto key = *DataKey::Create(bytes, {{"orders", "wrapped", {}}}, {limits_, false, *crypto::OpenSslAead(nullptr, "")},
                               kCreated);
-  DataKeySlot slot = *DataKeySlot::Open(std::move(key));
+  DataKeySlot slot = *DataKeySlot::Create(std::move(key));
   EXPECT_EQ(watched.use_count(), 2);  // the test's and the key's
   slot = DataKeySlot();
   EXPECT_EQ(watched.use_count(), 1);

@@ -223,9 +223,9 @@ TEST_F(KeyFileTest, ReadsOneVersionOrTheOtherWhileReplaced) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(Shown, EscapesWhatATerminalWouldObey) {
-  EXPECT_EQ(Shown("audit.private.pem"), "audit.private.pem");
-  EXPECT_EQ(Shown("a\x1b[2J\n.pem"), "a\\x1b[2J\\x0a.pem");
+TEST(Escaped, EscapesWhatATerminalWouldObey) {
+  EXPECT_EQ(Escaped("audit.private.pem"), "audit.private.pem");
+  EXPECT_EQ(Escaped("a\x1b[2J\n.pem"), "a\\x1b[2J\\x0a.pem");
 }
 
 }  // namespace

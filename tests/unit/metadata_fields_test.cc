@@ -350,13 +350,13 @@ TEST(ParseWrappedKey, CountsGroupsWithWhatIsAroundThem) {
   ExpectMalformedKey(key + Bytes(3, Bytes(1, "") + Bytes(2, "") + Groups(9, 99)), "nested too deep");
 }
 
-TEST(SerializeEncryptionKeys, GivesTheBytesOfTheWrappedKeyForm) {
+TEST(SerializeWrappedKey, GivesTheBytesOfTheWrappedKeyForm) {
   const std::pair<std::string_view, std::string_view> pairs[] = {{"version", "1.0"}};
   std::string keys = "old";
-  ASSERT_TRUE(SerializeEncryptionKeys({"orders", std::string(256, 'w'), pairs}, &keys).ok());
+  ASSERT_TRUE(SerializeWrappedKey({"orders", std::string(256, 'w'), pairs}, &keys).ok());
   const std::string metadata = Typical();
   EXPECT_EQ(keys, Scanned(metadata).keys[0]);
-  const absl::Status status = SerializeEncryptionKeys({std::string(1025, 'n'), "b", {}}, &keys);
+  const absl::Status status = SerializeWrappedKey({std::string(1025, 'n'), "b", {}}, &keys);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ReasonOf(status), Reason::kMisuse);
 }
