@@ -431,7 +431,7 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MessageDecryptor::Create(Decry
   SharedFailures::Get();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
-  auto backend = crypto::OpenSslAead(options.openssl_context, options.openssl_properties);
+  auto backend = crypto::OpenSslAead({options.openssl_context, options.openssl_properties});
   if (!backend.ok()) return backend.status();
   auto state = std::make_shared<DecryptorState>(options, *std::move(sentinel), *std::move(backend));
   state->Connect(options);

@@ -312,7 +312,7 @@ absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(Encryptor
   Shared();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
-  auto aead = crypto::OpenSslAead(options.openssl_context, options.openssl_properties);
+  auto aead = crypto::OpenSslAead({options.openssl_context, options.openssl_properties});
   if (!aead.ok()) return aead.status();
 
   auto state = std::make_shared<EncryptorState>();

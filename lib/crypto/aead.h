@@ -6,13 +6,11 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "lib/crypto/openssl_source.h"
 #include "pulseal/encryption_metadata.h"
-
-struct ossl_lib_ctx_st;
 
 namespace pulseal::crypto {
 
@@ -43,9 +41,8 @@ class AeadBackend {
   virtual const char* name() const = 0;
 };
 
-// INTERNAL where `openssl_context` with `properties` has no AES-GCM.
-absl::StatusOr<std::shared_ptr<const AeadBackend>> OpenSslAead(ossl_lib_ctx_st* openssl_context,
-                                                               const std::string& properties);
+// INTERNAL where `source` has no AES-GCM.
+absl::StatusOr<std::shared_ptr<const AeadBackend>> OpenSslAead(const OpenSslSource& source);
 
 }  // namespace pulseal::crypto
 

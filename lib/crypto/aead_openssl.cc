@@ -97,10 +97,9 @@ class OpenSslBackend final : public AeadBackend {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const AeadBackend>> OpenSslAead(OSSL_LIB_CTX* openssl_context,
-                                                               const std::string& properties) {
+absl::StatusOr<std::shared_ptr<const AeadBackend>> OpenSslAead(const OpenSslSource& source) {
   const auto fetch = [&](const char* algorithm) {
-    return CipherPtr(EVP_CIPHER_fetch(openssl_context, algorithm, properties.empty() ? nullptr : properties.c_str()));
+    return CipherPtr(EVP_CIPHER_fetch(source.context, algorithm, source.query()));
   };
   CipherPtr aes128 = fetch("AES-128-GCM"), aes192 = fetch("AES-192-GCM"), aes256 = fetch("AES-256-GCM");
   if (aes128 == nullptr || aes192 == nullptr || aes256 == nullptr) {

@@ -12,7 +12,7 @@ namespace pulseal::testing {
 namespace {
 
 std::string Encrypted(std::string_view plaintext, std::string_view data_key, const std::string& nonce) {
-  static const auto& backend = *new auto(crypto::OpenSslAead(nullptr, ""));
+  static const auto& backend = *new auto(crypto::OpenSslAead({}));
   if (!backend.ok()) abort();
   auto context = (*backend)->NewContext(data_key);
   if (!context.ok()) {

@@ -19,7 +19,7 @@ std::string Hex(const char* hex) { return absl::HexStringToBytes(hex); }
 class Aead : public ::testing::Test {
  protected:
   static std::unique_ptr<AeadContext> Context(const std::string& key) {
-    const absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = OpenSslAead(nullptr, "");
+    const absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = OpenSslAead({});
     EXPECT_TRUE(backend.ok()) << backend.status();
     absl::StatusOr<std::unique_ptr<AeadContext>> context = (*backend)->NewContext(key);
     EXPECT_TRUE(context.ok()) << context.status();
@@ -146,7 +146,7 @@ TEST_F(Aead, EveryFlippedBitFailsAndLeavesZeros) {
 }
 
 TEST_F(Aead, KeySizes) {
-  const absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = OpenSslAead(nullptr, "");
+  const absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = OpenSslAead({});
   ASSERT_TRUE(backend.ok()) << backend.status();
   EXPECT_STREQ((*backend)->name(), "openssl");
   for (const size_t size : {16, 24, 32}) EXPECT_TRUE((*backend)->NewContext(std::string(size, 'k')).ok());
@@ -156,7 +156,7 @@ TEST_F(Aead, KeySizes) {
 }
 
 TEST_F(Aead, PropertiesThatNothingHasAreInternal) {
-  EXPECT_EQ(OpenSslAead(nullptr, "provider=nowhere").status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(OpenSslAead({nullptr, "provider=nowhere"}).status().code(), absl::StatusCode::kInternal);
   EXPECT_EQ(ERR_peek_error(), 0u);
 }
 
