@@ -35,7 +35,14 @@ absl::Status CheckAlone(const Chunk& chunk, const ChunkLimits& limits) {
     return Malformed(chunk, absl::StrCat("the message has ", chunk.total_size, " bytes (field 28); ",
                                          limits.max_message_size, " are allowed"));
   }
-  return chunk.payload.empty() ? Malformed(chunk, "it is empty") : absl::OkStatus();
+  return absl::OkStatus();
+}
+
+// All that the chunks of one message have in common.
+std::string IdentityOf(const Chunk& chunk) {
+  return absl::StrCat(chunk.num_chunks, " ", chunk.total_size, " ", chunk.encrypted, " ",
+                      static_cast<int32_t>(chunk.compression), " ", chunk.uncompressed_size, " ", chunk.uuid.size(),
+                      " ", AsAbsl(chunk.uuid), AsAbsl(chunk.wrapped_keys));
 }
 
 absl::Status TimedOut() {
@@ -77,7 +84,13 @@ std::string_view ChunkAt(std::string_view message, size_t max_chunk_size, int32_
 
 std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now) {
   Ended ended = Expire(now);
-  Take(chunk, cookie, {CheckAlone(chunk, limits_), limits_.discard_failed}, now, &ended);
+  absl::Status alone = CheckAlone(chunk, limits_);
+  if (alone.ok() && chunk.payload.empty()) alone = Malformed(chunk, "it is empty");
+  if (!alone.ok()) {
+    ended.push_back(Failed(std::string(chunk.uuid), alone, limits_.discard_failed, /*before=*/false, {cookie}));
+    return ended;
+  }
+  Take(chunk, cookie, {absl::OkStatus(), limits_.discard_failed}, now, &ended);
   HoldLimits(now, &ended);
   return ended;
 }
@@ -85,6 +98,10 @@ std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t c
 std::vector<AssembledMessage> ChunkAssembler::Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
                                                    bool discard, std::chrono::nanoseconds now) {
   Ended ended = Expire(now);
+  if (ReasonOf(status) == Reason::kNotEncrypted || !CheckAlone(chunk, limits_).ok()) {
+    ended.push_back(Failed(std::string(chunk.uuid), status, discard, /*before=*/false, {cookie}));
+    return ended;
+  }
   Take(chunk, cookie, {status, discard}, now, &ended);
   HoldLimits(now, &ended);
   return ended;
@@ -105,33 +122,35 @@ std::vector<AssembledMessage> ChunkAssembler::Flush() {
   return ended;
 }
 
-size_t ChunkAssembler::HeldBy(const Message& message) {
-  const size_t chunks = std::max(message.chunks.size(), message.cookies.size());
-  return message.size + message.uuid.size() + kOverhead * (1 + chunks);
+// Brings held_bytes_ up to date with `message`. Comes after all that can throw, so that the sum holds whatever throws.
+void ChunkAssembler::Count(Message* message) {
+  const size_t chunks = std::max(message->chunks.size(), message->cookies.size());
+  const size_t held = message->size + message->uuid.size() + message->identity.size() + kOverhead * (1 + chunks);
+  held_bytes_ = held_bytes_ - message->held + held;
+  message->held = held;
 }
 
 // `failure` is what is known against the chunk already.
 void ChunkAssembler::Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now,
                           Ended* ended) {
-  if (AnswerLate(chunk, cookie, ended)) return;
-  const Messages::iterator message = FindOrBegin(chunk, now);
-  held_bytes_ -= HeldBy(*message);
+  std::string identity = IdentityOf(chunk);
+  if (AnswerLate(identity, chunk.chunk_id, cookie, ended)) return;
+  const Messages::iterator message = FindOrBegin(chunk, std::move(identity), now);
   message->cookies.push_back(cookie);
   if (failure.status.ok()) failure.status = Keep(chunk, &*message);
   if (!failure.status.ok()) message->chunks.try_emplace(chunk.chunk_id);  // it was answered
-  held_bytes_ += HeldBy(*message);
+  Count(&*message);
   if (!failure.status.ok()) return GiveUp(message, failure, now, ended);
   if (message->chunks.size() == static_cast<size_t>(message->num_chunks)) Complete(message, ended);
 }
 
-// Whether `chunk` belongs to a message that has failed, and comes for the first time.
-bool ChunkAssembler::AnswerLate(const Chunk& chunk, uint64_t cookie, Ended* ended) {
-  const auto found = failed_by_uuid_.find(chunk.uuid);
-  if (found == failed_by_uuid_.end()) return false;
+// Whether the chunk belongs to a message that has failed, and comes for the first time.
+bool ChunkAssembler::AnswerLate(const std::string& identity, int32_t chunk_id, uint64_t cookie, Ended* ended) {
+  const auto found = failed_index_.find(identity);
+  if (found == failed_index_.end()) return false;
   Message& message = *found->second;
-  held_bytes_ -= HeldBy(message);
-  const bool is_first = message.chunks.try_emplace(chunk.chunk_id).second;
-  held_bytes_ += HeldBy(message);
+  const bool is_first = message.chunks.try_emplace(chunk_id).second;
+  Count(&message);
   if (is_first) {
     const Failure& failure = message.failure;
     ended->push_back(Failed(message.uuid, failure.status, failure.discard, /*before=*/true, {cookie}));
@@ -141,27 +160,25 @@ bool ChunkAssembler::AnswerLate(const Chunk& chunk, uint64_t cookie, Ended* ende
   return is_first;
 }
 
-ChunkAssembler::Messages::iterator ChunkAssembler::FindOrBegin(const Chunk& chunk, std::chrono::nanoseconds now) {
-  const auto found = open_by_uuid_.find(chunk.uuid);
-  if (found != open_by_uuid_.end()) return found->second;
-  Message& message = open_.emplace_back();
+ChunkAssembler::Messages::iterator ChunkAssembler::FindOrBegin(const Chunk& chunk, std::string identity,
+                                                               std::chrono::nanoseconds now) {
+  const auto found = open_index_.find(identity);
+  if (found != open_index_.end()) return found->second;
+  Messages begun(1);
+  Message& message = begun.front();
   message.uuid = std::string(chunk.uuid);
+  message.identity = std::move(identity);
   message.num_chunks = chunk.num_chunks;
-  message.total_size = chunk.total_size;
   message.encrypted = chunk.encrypted;
   message.since = now;
-  held_bytes_ += HeldBy(message);
-  return open_by_uuid_.emplace(message.uuid, std::prev(open_.end())).first->second;
+  open_index_.emplace(message.identity, begun.begin());
+  open_.splice(open_.end(), begun);
+  Count(&message);
+  return std::prev(open_.end());
 }
 
-// The chunk's bytes into `message`, unless it has them; what is wrong where the two contradict each other.
+// The chunk's bytes into `message`, unless it has them; what is wrong where they are too many or too few.
 absl::Status ChunkAssembler::Keep(const Chunk& chunk, Message* message) {
-  if (chunk.num_chunks != message->num_chunks || chunk.total_size != message->total_size) {
-    return Malformed(chunk, absl::StrCat("it is one of ", chunk.num_chunks, " with ", chunk.total_size,
-                                         " bytes in total, and another is one of ", message->num_chunks, " with ",
-                                         message->total_size));
-  }
-  if (chunk.encrypted != message->encrypted) return Malformed(chunk, "not all of the message's chunks are encrypted");
   if (message->chunks.count(chunk.chunk_id) > 0) return absl::OkStatus();
   const size_t size = message->size + chunk.payload.size();
   const auto total = static_cast<size_t>(chunk.total_size);
@@ -189,24 +206,23 @@ void ChunkAssembler::Complete(Messages::iterator message, Ended* ended) {
 // Ends an open message that isn't complete, and remembers it among the failed ones.
 void ChunkAssembler::GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now,
                             Ended* ended) {
-  held_bytes_ -= HeldBy(*message);
   ended->push_back(
       Failed(message->uuid, failure.status, failure.discard, /*before=*/false, std::exchange(message->cookies, {})));
+  failed_index_.emplace(message->identity, message);
+  open_index_.erase(message->identity);
+  failed_.splice(failed_.end(), open_, message);
   for (auto& [id, chunk] : message->chunks) chunk = SecretBytes();
   message->size = 0;
   message->failure = failure;
   message->since = now;
-  held_bytes_ += HeldBy(*message);
-  open_by_uuid_.erase(message->uuid);
-  failed_.splice(failed_.end(), open_, message);
-  failed_by_uuid_.emplace(message->uuid, message);
+  Count(&*message);
   if (message->chunks.size() == static_cast<size_t>(message->num_chunks)) Forget(&failed_, message);
 }
 
 // Removes a message from `messages`, one of our two lists.
 void ChunkAssembler::Forget(Messages* messages, Messages::iterator message) {
-  held_bytes_ -= HeldBy(*message);
-  (messages == &open_ ? open_by_uuid_ : failed_by_uuid_).erase(message->uuid);
+  held_bytes_ -= message->held;
+  (messages == &open_ ? open_index_ : failed_index_).erase(message->identity);
   messages->erase(message);
 }
 
@@ -214,7 +230,7 @@ void ChunkAssembler::Forget(Messages* messages, Messages::iterator message) {
 void ChunkAssembler::HoldLimits(std::chrono::nanoseconds now, Ended* ended) {
   while (open_.size() > limits_.max_open_messages) GiveUp(open_.begin(), {GivenUpForOthers(), false}, now, ended);
   while (failed_.size() > limits_.max_open_messages) Forget(&failed_, failed_.begin());
-  while (held_bytes_ > limits_.max_held_bytes) {
+  while (held_bytes_ > limits_.max_held_bytes && open_.size() + failed_.size() > 0) {
     if (!failed_.empty()) {
       Forget(&failed_, failed_.begin());
     } else {

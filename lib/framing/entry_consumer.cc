@@ -4,11 +4,13 @@
 #include "pulseal/framing/entry_consumer.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lib/framing/scratch.h"
 #include "lib/status.h"
+#include "pulseal/encryption_metadata.h"
 
 namespace pulseal::framing {
 namespace {
@@ -64,6 +66,20 @@ absl::Status Malformed(std::string_view problem) {
 }
 
 bool IsChunk(const MessageMetadata& metadata) { return metadata.num_chunks > 1; }
+
+// The names and wrapped keys of field 13, each once: the C++ client repeats its list on each further chunk. Without their
+// metadata: no data key depends on it, and a Go producer writes it in any order.
+std::string WrappedKeysIn(const std::string& encryption_fields) {
+  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(encryption_fields);
+  if (!context.ok()) return encryption_fields;
+  std::set<std::pair<std::string_view, std::string_view>> keys;
+  for (const WrappedKey& key : context->keys) keys.emplace(key.key_name, key.bytes);
+  std::string wrapped_keys;
+  for (const auto& [name, bytes] : keys) {
+    absl::StrAppend(&wrapped_keys, name.size(), " ", AsAbsl(name), bytes.size(), " ", AsAbsl(bytes));
+  }
+  return wrapped_keys;
+}
 
 void ReadSingle(const Outcome& outcome, SingleMessage* message) {
   const MessageMetadata& metadata = outcome.metadata;
@@ -129,8 +145,10 @@ Consumed EntryConsumer::Unpack(const Decision& decision, std::string_view metada
 
 Consumed EntryConsumer::UnpackChunk(const Decision& decision, MessageMetadata metadata, uint64_t cookie,
                                     std::chrono::nanoseconds now) {
-  const Chunk chunk = {metadata.chunk_uuid,       metadata.num_chunks,    metadata.chunk_id,
-                       metadata.total_chunk_size, decision.was_encrypted, decision.payload};
+  const std::string wrapped_keys = WrappedKeysIn(metadata.encryption_fields);
+  const Chunk chunk = {metadata.chunk_uuid,       metadata.num_chunks, metadata.chunk_id, metadata.total_chunk_size,
+                       decision.was_encrypted,    decision.payload,    wrapped_keys,      metadata.compression,
+                       metadata.uncompressed_size};
   absl::Status status = decision.status;
   bool discard = decision.action == Action::kDiscard;
   if (status.ok() && metadata.num_messages_in_batch.has_value()) {

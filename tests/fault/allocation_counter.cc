@@ -6,11 +6,13 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace {
 
 thread_local size_t allocations = 0;
 thread_local bool openssl_may_allocate = true;
+thread_local size_t until_failure = 0;  // zero: none
 std::atomic<long> live_in_openssl{0};
 
 void* Counted(void* memory) {
@@ -45,7 +47,10 @@ void* Allocate(size_t size, size_t alignment) {
 
 }  // namespace
 
-void* operator new(size_t size) { return Allocate(size, 0); }
+void* operator new(size_t size) {
+  if (until_failure > 0 && --until_failure == 0) throw std::bad_alloc();
+  return Allocate(size, 0);
+}
 void* operator new[](size_t size) { return Allocate(size, 0); }
 void* operator new(size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
 void* operator new[](size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
@@ -67,6 +72,10 @@ namespace pulseal::testing {
 size_t Allocations() { return allocations; }
 
 void LetOpenSslAllocate(bool allowed) { openssl_may_allocate = allowed; }
+
+void FailOneAllocation(size_t successes) { until_failure = successes + 1; }
+
+bool AllocationHasFailed() { return std::exchange(until_failure, 0) == 0; }
 
 long LiveOpenSslAllocations() { return live_in_openssl; }
 

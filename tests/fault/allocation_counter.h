@@ -15,6 +15,11 @@ long LiveOpenSslAllocations();  // NOLINT(google-runtime-int)
 // Whether OpenSSL gets memory when it asks for some on this thread.
 void LetOpenSslAllocate(bool allowed);
 
+// Lets operator new succeed `successes` times more on this thread and throw std::bad_alloc once after that.
+void FailOneAllocation(size_t successes);
+// Whether that has happened; ends the wait for it otherwise.
+bool AllocationHasFailed();
+
 }  // namespace pulseal::testing
 
 #endif  // PULSEAL_TESTS_FAULT_ALLOCATION_COUNTER_H_

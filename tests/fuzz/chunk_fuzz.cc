@@ -33,7 +33,10 @@ class Replay {
                          static_cast<int8_t>(bytes[3]),
                          static_cast<int8_t>(bytes[4]),
                          (bytes[0] & 1) != 0,
-                         kPayload.substr(0, bytes[5] % (kPayload.size() + 1))};
+                         kPayload.substr(0, bytes[5] % (kPayload.size() + 1)),
+                         bytes[1] % 7 == 0 ? "other key" : "key",
+                         Compression::kNone,
+                         0};
     now_ += std::chrono::nanoseconds(bytes[0] >> 4);
     owed_.insert(++cookie_);
     const bool fails = (bytes[0] & 14) == 2;

@@ -63,16 +63,6 @@ class ChunkAssemblerTest : public ::testing::Test {
     EXPECT_EQ(assembler_.held_bytes(), 0u);
     EXPECT_EQ(assembler_.open_messages(), 0u);
   }
-  // `chunk` as the second of its message: the message fails as malformed.
-  void ExpectContradiction(const Chunk& chunk, const std::string& words) {
-    EXPECT_THAT(Add(Part(0), 1), IsEmpty());
-    const Ended ended = Add(chunk, 2);
-    ASSERT_THAT(ended, SizeIs(1));
-    ExpectFailed(ended[0], absl::StatusCode::kInvalidArgument, Reason::kMalformed, words);
-    EXPECT_THAT(ended[0].cookies, ElementsAre(1, 2));
-    ExpectNothingHeld();
-  }
-
   nanoseconds now_ = seconds(1000);
   bool discard_ = false;
   ChunkAssembler assembler_;
@@ -156,36 +146,100 @@ TEST_F(ChunkAssemblerTest, BeginsACompleteMessageAnew) {
   }
 }
 
-TEST_F(ChunkAssemblerTest, RefusesChunksThatContradictEachOther) {
-  Chunk chunk = Part(1);
-  chunk.num_chunks = 5;
-  ExpectContradiction(chunk,
-                      "chunk 1 of message \"p-1\": it is one of 5 with 10 bytes in total, and another is one of 4");
-  chunk = Part(1);
-  chunk.total_size = 11;
-  ExpectContradiction(chunk, "it is one of 4 with 11 bytes in total");
-  chunk = Part(0);  // even where it is repeated
-  chunk.total_size = 11;
-  ExpectContradiction(chunk, "it is one of 4 with 11 bytes in total");
-  chunk = Part(1);
-  chunk.encrypted = true;
-  ExpectContradiction(chunk, "not all of the message's chunks are encrypted");
-  chunk = Part(1);
-  chunk.payload = "12345678";
-  ExpectContradiction(chunk, "the chunks have 11 bytes, and 10 in total");
+// Each as a chunk of somebody else's, before the honest message, in its middle, and failing.
+TEST_F(ChunkAssemblerTest, AChunkThatDiffersInAnythingIsOfAnotherMessage) {
+  const std::vector<void (*)(Chunk*)> differences = {
+      [](Chunk* chunk) { chunk->uuid = "p-2"; },
+      [](Chunk* chunk) { chunk->num_chunks = 5; },
+      [](Chunk* chunk) { chunk->num_chunks = chunk->total_size = 1'000'000; },
+      [](Chunk* chunk) { chunk->total_size = 11; },
+      [](Chunk* chunk) { chunk->encrypted = true; },
+      [](Chunk* chunk) { chunk->wrapped_keys = "of another data key"; },
+      [](Chunk* chunk) { chunk->compression = Compression::kLz4; },
+      [](Chunk* chunk) { chunk->uncompressed_size = 1; },
+  };
+  for (size_t i = 0; i < differences.size(); ++i) {
+    Chunk other = Part(3);
+    other.payload = "x";
+    differences[i](&other);
+    EXPECT_THAT(Add(other, 90), IsEmpty()) << i;
+    EXPECT_THAT(Fail(other, 91), SizeIs(1)) << i;
+    EXPECT_THAT(Add(Part(0), 0), IsEmpty()) << i;
+    EXPECT_THAT(Add(other, 92), IsEmpty()) << i;
+    EXPECT_THAT(Add(Part(1), 1), IsEmpty()) << i;
+    EXPECT_THAT(Fail(other, 93), SizeIs(1)) << i;
+    EXPECT_THAT(Add(Part(2), 2), IsEmpty()) << i;
+    const Ended ended = Add(Part(3), 3);
+    ASSERT_THAT(ended, SizeIs(1)) << i;
+    ExpectComplete(ended[0], kMessage);
+    EXPECT_THAT(ended[0].cookies, ElementsAre(0, 1, 2, 3));
+    ExpectNothingHeld();
+  }
+}
+
+// Where one ends and the next begins is part of it.
+TEST_F(ChunkAssemblerTest, UuidAndKeysDontRunIntoEachOther) {
+  Chunk chunk = Part(0, "ab");
+  chunk.wrapped_keys = "c";
+  EXPECT_THAT(Add(chunk, 1), IsEmpty());
+  chunk.uuid = "a";
+  chunk.wrapped_keys = "bc";
+  EXPECT_THAT(Add(chunk, 2), IsEmpty());
+  EXPECT_EQ(assembler_.open_messages(), 2u);
+}
+
+TEST_F(ChunkAssemblerTest, CountsTheKeysItHolds) {
+  Chunk chunk = Part(0);
+  const std::string keys(100'000, 'k');
+  chunk.wrapped_keys = keys;
+  EXPECT_THAT(Add(chunk, 1), IsEmpty());
+  EXPECT_GT(assembler_.held_bytes(), keys.size());
+}
+
+// What is wrong by itself touches no message, open, failed or to come.
+TEST_F(ChunkAssemblerTest, AChunkOfNoUseFailsAlone) {
+  const auto refuse = [this] {
+    Chunk bad = Part(3);
+    bad.payload = "";
+    const Ended empty = Add(bad, 90);
+    ASSERT_THAT(empty, SizeIs(1));
+    EXPECT_THAT(empty[0].cookies, ElementsAre(90));
+    EXPECT_FALSE(empty[0].failed_before);
+    bad.chunk_id = 4;
+    const absl::Status forged = absl::UnauthenticatedError("forged");
+    const absl::Status plain = MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kNotEncrypted, "plaintext");
+    for (const auto& [chunk, status] : {std::pair(bad, forged), std::pair(Part(3), plain)}) {
+      const Ended ended = assembler_.Fail(chunk, 91, status, true, now_);
+      ASSERT_THAT(ended, SizeIs(1));
+      EXPECT_EQ(ended[0].status, status);
+      EXPECT_EQ(ended[0].uuid, "p-1");
+      EXPECT_TRUE(ended[0].discard);
+      EXPECT_FALSE(ended[0].failed_before);
+      EXPECT_THAT(ended[0].cookies, ElementsAre(91));
+    }
+  };
+  refuse();
+  EXPECT_EQ(assembler_.held_bytes(), 0u);
+  for (int32_t id = 0; id < 3; ++id) EXPECT_THAT(Add(Part(id), static_cast<uint64_t>(id)), IsEmpty());
+  refuse();
+  const Ended ended = Add(Part(3), 3);
+  ASSERT_THAT(ended, SizeIs(1));
+  ExpectComplete(ended[0], kMessage);
+  EXPECT_THAT(ended[0].cookies, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(Fail(Part(0), 1), SizeIs(1));
+  refuse();
+  EXPECT_TRUE(Add(Part(3), 2).at(0).failed_before);
 }
 
 TEST_F(ChunkAssemblerTest, RefusesATotalThatLies) {
-  for (const std::string_view last : {"9+", ""}) {
-    for (int32_t id = 0; id < 3; ++id) EXPECT_THAT(Add(Part(id), 1), IsEmpty());
-    Chunk chunk = Part(3);
-    chunk.payload = last;
-    const Ended ended = Add(chunk, 2);
-    ASSERT_THAT(ended, SizeIs(1));
-    ExpectFailed(ended[0], absl::StatusCode::kInvalidArgument, Reason::kMalformed, last.empty() ? "empty" : "11 bytes");
-    EXPECT_THAT(ended[0].cookies, ElementsAre(1, 1, 1, 2));
-    EXPECT_EQ(assembler_.held_bytes(), 0u);  // each of its chunks was answered
-  }
+  for (int32_t id = 0; id < 3; ++id) EXPECT_THAT(Add(Part(id), 1), IsEmpty());
+  Chunk longer = Part(3);
+  longer.payload = "9+";
+  const Ended ended = Add(longer, 2);
+  ASSERT_THAT(ended, SizeIs(1));
+  ExpectFailed(ended[0], absl::StatusCode::kInvalidArgument, Reason::kMalformed, "11 bytes, and 10 in total");
+  EXPECT_THAT(ended[0].cookies, ElementsAre(1, 1, 1, 2));
+  EXPECT_EQ(assembler_.held_bytes(), 0u);  // each of its chunks was answered
   for (int32_t id = 0; id < 3; ++id) EXPECT_THAT(Add(ChunkOf("01234567890", id), 1), IsEmpty());
   Chunk chunk = ChunkOf("01234567890", 3);
   chunk.payload = "9";  // a byte is missing

@@ -327,19 +327,88 @@ TEST_F(EntryConsumerTest, RefusesABatchInChunks) {
   ExpectFailure(consumed.outcomes.at(0), Action::kFail, Reason::kMalformed, "a batch doesn't travel in chunks");
 }
 
-// Whoever stands between can replace a chunk by one of his own, in clear; the message must not pass for encrypted then.
-TEST_F(EntryConsumerTest, RefusesAPlaintextChunkAmongEncryptedOnes) {
+// A chunk of somebody else's, sent ahead of an honest message's with its uuid: in clear, and encrypted under a data key of
+// his own, for which he needs the public key only. The honest message is delivered as it is.
+TEST_F(EntryConsumerTest, NeverPutsChunksUnderDifferentKeysTogether) {
+  UseChunks();
+  const std::string message = Noise(3000);
+  const std::vector<SentEntry> sent = Send(message);
+  ASSERT_THAT(sent, SizeIs(2));
+  MessageMetadata forged = sent[0].parsed();
+  forged.encryption_fields.clear();
+  const std::string text(sent[0].payload.size() - 16, 'f');
+  ASSERT_TRUE(encryptor().Rotate().ok());
+  for (int i = 0; i < 3; ++i) encryptor().Maintain();
+  for (const SentEntry& entry : {SentEntry{forged.Serialize(), text, false}, Sealed(forged, text)}) {
+    EXPECT_THAT(Consume(entry, 90).outcomes, IsEmpty());
+    EXPECT_THAT(Consume(sent[0], 1).outcomes, IsEmpty());
+    const Consumed consumed = Consume(sent[1], 2);
+    ASSERT_THAT(consumed.outcomes, SizeIs(1));
+    EXPECT_THAT(Payloads(consumed.outcomes[0]), ElementsAre(message));
+    EXPECT_TRUE(consumed.outcomes[0].decision.was_encrypted);
+    EXPECT_THAT(consumed.outcomes[0].cookies, ElementsAre(1, 2));
+    EXPECT_THAT(consumer().Flush(), SizeIs(1));
+  }
+}
+
+// As by the C++ client, whose every chunk repeats the list once more.
+TEST_F(EntryConsumerTest, KnowsADataKeyHoweverOftenItIsListed) {
+  UseChunks();
+  const std::string message = Noise(3000);
+  std::vector<SentEntry> sent = Send(message);
+  ASSERT_THAT(sent, SizeIs(2));
+  const std::vector<WrappedKey> keys = ParseEncryptionContext(sent[1].metadata)->keys;
+  sent[1].metadata = *ReplaceWrappedKeys(sent[1].metadata, {keys.at(0), keys.at(0)});
+  EXPECT_THAT(Consume(sent[0], 1).outcomes, IsEmpty());
+  EXPECT_THAT(Payloads(Consume(sent[1], 2).outcomes.at(0)), ElementsAre(message));
+}
+
+// As by Go's client, whose maps have another order each time.
+TEST_F(EntryConsumerTest, KnowsADataKeyWhateverTheOrderOfItsMetadata) {
+  UseChunks();
+  const std::string message = Noise(3000);
+  std::vector<SentEntry> sent = Send(message);
+  ASSERT_THAT(sent, SizeIs(2));
+  for (size_t i = 0; i < 2; ++i) {
+    std::vector<WrappedKey> keys = ParseEncryptionContext(sent[i].metadata)->keys;
+    keys.at(0).metadata = {{i == 0 ? "a" : "b", "1"}, {i == 0 ? "b" : "a", "1"}};
+    sent[i].metadata = *ReplaceWrappedKeys(sent[i].metadata, keys);
+  }
+  EXPECT_THAT(Consume(sent[0], 1).outcomes, IsEmpty());
+  EXPECT_THAT(Payloads(Consume(sent[1], 2).outcomes.at(0)), ElementsAre(message));
+}
+
+// One tiny chunk in clear, whose uuid anybody can predict.
+TEST_F(EntryConsumerTest, ARefusedPlaintextChunkEndsNoOtherMessage) {
+  UseChunks();
+  decryptor_options_.require_encryption = true;
+  const std::string message = Noise(3000);
+  const std::vector<SentEntry> sent = Send(message);
+  MessageMetadata forged = sent.at(0).parsed();
+  forged.encryption_fields.clear();
+  forged.num_chunks = 1000000;
+  forged.chunk_id = 999999;
+  forged.total_chunk_size = 2000000;
+  for (int i = 0; i < 2; ++i) {
+    const Outcome refused = One({forged.Serialize(), "x", false}, 90, 1);
+    ExpectFailure(refused, Action::kFail, Reason::kNotEncrypted, "");
+    EXPECT_FALSE(refused.failed_before);
+    EXPECT_EQ(refused.metadata.chunk_uuid, "producer-7");
+  }
+  EXPECT_THAT(Consume(sent.at(0), 1).outcomes, IsEmpty());
+  EXPECT_THAT(Payloads(Consume(sent.at(1), 2).outcomes.at(0)), ElementsAre(message));
+  EXPECT_THAT(consumer().Flush(), IsEmpty());
+}
+
+// The metadata of the chunk that comes last isn't believed alone.
+TEST_F(EntryConsumerTest, ChunksOfOneMessageAgreeHowItIsCompressed) {
   UseChunks();
   const std::vector<SentEntry> sent = Send(Noise(3000));
-  ASSERT_THAT(sent, SizeIs(2));
-  MessageMetadata clear = sent[0].parsed();
-  clear.encryption_fields.clear();
-  const SentEntry forged = {clear.Serialize(), std::string(sent[0].payload.size() - 16, 'f'), false};
-  EXPECT_THAT(Consume(forged, 1).outcomes, IsEmpty());
-  const Consumed consumed = Consume(sent[1], 2);
-  ExpectFailure(consumed.outcomes.at(0), Action::kFail, Reason::kMalformed,
-                "not all of the message's chunks are encrypted");
-  EXPECT_THAT(consumed.outcomes[0].cookies, ElementsAre(1, 2));
+  MessageMetadata other = sent.at(1).parsed();
+  other.compression = Compression::kZstd;
+  EXPECT_THAT(Consume(sent.at(0), 1).outcomes, IsEmpty());
+  EXPECT_THAT(Consume({other.Serialize(), sent[1].payload, true}, 2).outcomes, IsEmpty());
+  EXPECT_THAT(consumer().Flush(), SizeIs(2));
 }
 
 TEST_F(EntryConsumerTest, AccountsForAllChunksOfAMessageThatDoesntDecompress) {

@@ -27,13 +27,19 @@
 
 namespace pulseal::framing {
 
-// One chunk. Views belong to the caller.
+// One chunk. Views belong to the caller. Chunks are of one message where everything but chunk_id and payload is the same.
 struct Chunk {
   std::string_view uuid;
   int32_t num_chunks = 0, chunk_id = 0;
   int32_t total_size = 0;    // of the message, compressed
-  bool encrypted = false;    // whether this chunk was; one message must not mix the two
+  bool encrypted = false;    // whether this chunk was
   std::string_view payload;  // decrypted
+  // What tells the data keys of two chunks apart, such as the names and wrapped keys of field 13, one behind the other.
+  // Security: it must be there for encrypted chunks. Without it, whoever has the public key puts a chunk of his own into
+  // another's message.
+  std::string_view wrapped_keys;
+  Compression compression = Compression::kNone;
+  uint32_t uncompressed_size = 0;
 };
 
 // Chunks of at most `max_chunk_size` bytes that a message of `total_size` bytes takes. INVALID_ARGUMENT (kMisuse): one of
@@ -50,7 +56,7 @@ struct ChunkLimits {
   size_t max_held_bytes = 64 * 1024 * 1024;
   size_t max_open_messages = 100;                              // beyond it as above; as many failed ones are remembered
   std::chrono::nanoseconds max_age = std::chrono::minutes(1);  // from a message's first chunk on; then it is given up
-  // What becomes of chunks that contradict each other or whose message doesn't get complete within max_age: true
+  // What becomes of chunks that are malformed or whose message doesn't get complete within max_age: true
   // acknowledges them, false leaves them for redelivery. What is given up for others is always left for redelivery.
   bool discard_failed = false;
 };
@@ -59,7 +65,8 @@ struct ChunkLimits {
 struct AssembledMessage {
   std::string uuid;
   // OK: complete. Otherwise why it failed:
-  //   INVALID_ARGUMENT (kMalformed)        chunks that contradict each other or themselves
+  //   INVALID_ARGUMENT (kMalformed)        a chunk that contradicts itself (alone), or chunks that aren't as long together
+  //                                        as they say
   //   DEADLINE_EXCEEDED (kLimitReached)    not complete within max_age
   //   RESOURCE_EXHAUSTED (kLimitReached)   given up for others: max_held_bytes or max_open_messages
   //   or the status that Fail was called with
@@ -73,8 +80,13 @@ struct AssembledMessage {
   std::vector<uint64_t> cookies;  // of every chunk that came for it since it was begun, in the order of their coming
 };
 
-// Puts chunks together, in whatever order they come and of however many messages at a time, keyed by their uuid as in the
-// official clients.
+// Puts chunks together, in whatever order they come and of however many messages at a time.
+//
+// Identity. The official clients know a message by its uuid, which anybody can predict. Here a message is its uuid and all
+// else that its chunks have in common (see Chunk), the wrapped keys above all: a chunk that differs in any of it begins a
+// message of its own and touches no other. Producers put one key list on all chunks of a message, unless their data key
+// rotates in its middle (the official ones', at most every few hours; this library's never): such a message doesn't get
+// complete and fails after max_age, because one with two data keys can't be told from one that was spliced.
 //
 // Accounting. The caller gives each chunk a cookie, such as its position in the topic. Each cookie that was handed in comes
 // back exactly once, in the AssembledMessage that its message ends with: that is when the chunk's entry is to be
@@ -84,11 +96,15 @@ struct AssembledMessage {
 // A chunk that comes again while its message is open (redelivered, or sent twice) adds its cookie and nothing else; its
 // bytes are not looked at. A message that failed is remembered until each of its chunks was answered once, or for max_age,
 // so that it fails once however many of its chunks come later; a chunk of it that comes a second time is a redelivery and
-// begins the message anew. So does a chunk of a message that was complete.
+// begins the message anew. So does a chunk of a message that was complete. A chunk that is of no use whatever the others
+// are (no uuid, a number out of range, empty, a total over max_message_size; Fail with kNotEncrypted) touches no message:
+// it fails alone, with its own cookie.
 //
 // Time is what the caller says it is, from any clock that doesn't go back. Nothing is allocated because of what a chunk
 // claims, only for bytes that came. Chunks and messages are wiped when freed. Thread-compatible: one thread at a time.
-// Security: whoever can write to the topic can end another's open message, by a chunk that contradicts it.
+// Security: a chunk_id isn't authenticated. Whoever writes to the topic and has seen a chunk of a message can send it again
+// as another chunk, or with bytes that don't decrypt, and so spoil that message; and whoever has the public key, or may send
+// plaintext, can open so many messages that the oldest are given up (left for redelivery).
 class PULSEAL_EXPORT ChunkAssembler {
  public:
   explicit ChunkAssembler(ChunkLimits limits = ChunkLimits()) : limits_(limits) {}
@@ -100,7 +116,8 @@ class PULSEAL_EXPORT ChunkAssembler {
   std::vector<AssembledMessage> Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now);
 
   // The same for a chunk that could not be decrypted or is otherwise of no use: its message fails with `status`, which
-  // isn't OK, and `discard`. chunk.payload is not looked at.
+  // isn't OK, and `discard`. chunk.payload is not looked at. Where the chunk is of no use whatever the others are, or the
+  // status is kNotEncrypted, only the chunk fails.
   std::vector<AssembledMessage> Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status, bool discard,
                                      std::chrono::nanoseconds now);
 
@@ -119,22 +136,24 @@ class PULSEAL_EXPORT ChunkAssembler {
     bool discard = false;
   };
   struct Message {
-    std::string uuid;
-    int32_t num_chunks, total_size;
-    bool encrypted;
-    std::chrono::nanoseconds since;         // it was begun, or failed
+    std::string uuid, identity;
+    int32_t num_chunks = 0;
+    bool encrypted = false;
+    std::chrono::nanoseconds since{0};      // it was begun, or failed
     std::map<int32_t, SecretBytes> chunks;  // by chunk_id; emptied, but still there, where the message failed
     size_t size = 0;                        // of the chunks' bytes
     std::vector<uint64_t> cookies;
     Failure failure;
+    size_t held = 0;  // its part of held_bytes_
   };
   using Messages = std::list<Message>;
+  using Index = std::unordered_map<std::string_view, Messages::iterator>;  // by identity; keys are the messages' own
   using Ended = std::vector<AssembledMessage>;
 
-  static size_t HeldBy(const Message& message);
+  void Count(Message* message);
   void Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now, Ended* ended);
-  bool AnswerLate(const Chunk& chunk, uint64_t cookie, Ended* ended);
-  Messages::iterator FindOrBegin(const Chunk& chunk, std::chrono::nanoseconds now);
+  bool AnswerLate(const std::string& identity, int32_t chunk_id, uint64_t cookie, Ended* ended);
+  Messages::iterator FindOrBegin(const Chunk& chunk, std::string identity, std::chrono::nanoseconds now);
   absl::Status Keep(const Chunk& chunk, Message* message);
   void Complete(Messages::iterator message, Ended* ended);
   void GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now, Ended* ended);
@@ -143,8 +162,7 @@ class PULSEAL_EXPORT ChunkAssembler {
 
   const ChunkLimits limits_;
   Messages open_, failed_;  // each in the order of `since`
-  std::unordered_map<std::string_view, Messages::iterator> open_by_uuid_,
-      failed_by_uuid_;  // keys are the messages' own
+  Index open_index_, failed_index_;
   size_t held_bytes_ = 0;
 };
 
