@@ -24,12 +24,19 @@ absl::Status Misuse(std::string_view problem) {
 
 absl::Status CheckMessage(const EntryProducerOptions& options, const MessageMetadata& metadata, size_t size) {
   if (!metadata.encryption_fields.empty()) return Misuse("message: its metadata has encryption fields already");
+  if (metadata.properties.size() > kMaxProperties) return Misuse("message: it has more than 1,000 properties");
   const bool is_batch = metadata.num_messages_in_batch.has_value();
   const bool may_be_cut = options.chunks && !is_batch;
   const size_t most = may_be_cut ? kMaxUncompressedSize : options.max_message_size;
   if (size <= most) return absl::OkStatus();
   const char* advice = is_batch ? "make smaller batches" : may_be_cut ? "that is the format's limit" : "turn chunks on";
   return Misuse(absl::StrCat(is_batch ? "batch: " : "message: ", size, " bytes, over ", most, "; ", advice));
+}
+
+absl::Status CheckMetadata(size_t size, size_t fields_size) {
+  if (size + fields_size <= kMaxMetadataSize) return absl::OkStatus();
+  return Misuse(absl::StrCat("message: its metadata is over 5 MiB: ", size, " bytes, and ", fields_size,
+                             " of encryption fields"));
 }
 
 // The longest metadata that a chunk of the message may have.
@@ -40,7 +47,10 @@ size_t ChunkMetadataSize(MessageMetadata metadata) {
 
 }  // namespace
 
-EntryProducer::~EntryProducer() { Wipe(&batch_); }
+EntryProducer::~EntryProducer() {
+  Wipe(&batch_);
+  Wipe(&ciphertext_);  // plaintext, where kSend has sent some
+}
 
 absl::Status EntryProducer::SendBatch(MessageMetadata metadata, absl::Span<const SingleMessage> messages,
                                       const EntrySink& sink) {
@@ -62,7 +72,7 @@ absl::Status EntryProducer::Send(MessageMetadata metadata, std::string_view payl
   metadata.uncompressed_size = static_cast<uint32_t>(payload.size());
   const absl::StatusOr<std::string_view> compressed = Compressed(payload, &metadata);
   if (!compressed.ok()) return compressed.status();
-  if (compressed->size() <= options_.max_message_size) return SendWhole(metadata, *compressed, sink);
+  if (compressed->size() <= options_.max_message_size) return SendWhole(std::move(metadata), *compressed, sink);
   return SendChunks(std::move(metadata), *compressed, sink);
 }
 
@@ -78,12 +88,15 @@ absl::StatusOr<std::string_view> EntryProducer::Compressed(std::string_view payl
   return compressed;
 }
 
-absl::Status EntryProducer::SendWhole(const MessageMetadata& metadata, std::string_view payload,
-                                      const EntrySink& sink) {
+absl::Status EntryProducer::SendWhole(MessageMetadata metadata, std::string_view payload, const EntrySink& sink) {
+  metadata.chunk_uuid.clear();
+  metadata.num_chunks = metadata.chunk_id = metadata.total_chunk_size = 0;
   const std::string serialized = metadata.Serialize();
-  if (serialized.size() > kMaxMetadataSize) return Misuse("message: its metadata is over 5 MiB");
+  if (absl::Status status = CheckMetadata(serialized.size(), encryptor_.fields_size()); !status.ok()) return status;
   const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(payload, &ciphertext_, &fields_);
   if (!sealed.ok()) return sealed.status();
+  // Recipients may have been added meanwhile.
+  if (absl::Status status = CheckMetadata(serialized.size(), sealed->fields.size()); !status.ok()) return status;
   return sink({serialized, sealed->fields, sealed->payload, sealed->encrypted});
 }
 
@@ -115,6 +128,7 @@ absl::Status EntryProducer::SendChunks(MessageMetadata metadata, std::string_vie
 absl::StatusOr<size_t> EntryProducer::EncryptChunks(std::string_view message, size_t metadata_size) {
   constexpr size_t kOverhead = MessageEncryptor::kPayloadOverhead;
   const size_t fields_size = encryptor_.fields_size();
+  if (absl::Status status = CheckMetadata(metadata_size, fields_size); !status.ok()) return status;
   const size_t around = metadata_size + fields_size + kOverhead;
   if (around >= options_.max_message_size) return Misuse("message: its metadata leaves no room for a chunk");
   const size_t chunk_size = options_.max_message_size - around;

@@ -138,12 +138,47 @@ TEST_F(EntryProducerTest, RefusesWhatItMust) {
   SingleMessage message;
   message.properties.resize(kMaxProperties + 1);
   ExpectMisuse(producer().SendBatch(metadata_, {message}, Sink()), "more than 1,000 properties");
+  metadata_.properties.resize(kMaxProperties + 1);
+  ExpectMisuse(producer().Send(metadata_, "x", Sink()), "more than 1,000 properties");
+  metadata_.properties.clear();
   metadata_.other_fields.assign(kMaxMetadataSize, 'x');
   ExpectMisuse(producer().Send(metadata_, "x", Sink()), "its metadata is over 5 MiB");
   metadata_.other_fields.clear();
   producer_options_.compression = static_cast<Compression>(9);
   producer_.reset();
   ExpectMisuse(producer().Send(metadata_, "x", Sink()), "doesn't know codec 9");
+}
+
+// The encryption fields count: to the byte what a consumer reads.
+TEST_F(EntryProducerTest, HoldsTheMetadataSize) {
+  metadata_.properties = {{"pad", ""}};
+  std::string& pad = metadata_.properties[0].second;
+  pad.assign(kMaxMetadataSize - 1000, 'x');
+  pad.append(kMaxMetadataSize - Send("x").at(0).metadata.size(), 'x');
+  const SentEntry longest = Send("x").at(0);
+  EXPECT_EQ(longest.metadata.size(), kMaxMetadataSize);
+  EXPECT_EQ(Consume(longest, 1).outcomes.at(0).decision.payload, "x");
+  pad += 'x';
+  sent_.clear();
+  ExpectMisuse(producer().Send(metadata_, "x", Sink()), "its metadata is over 5 MiB: ");
+  producer_options_.chunks = true;
+  producer_options_.max_message_size = 2 * kMaxMetadataSize;
+  producer_.reset();
+  ExpectMisuse(producer().Send(metadata_, std::string(2 * kMaxMetadataSize + 1, 'x'), Sink()),
+               "its metadata is over 5 MiB: ");
+}
+
+TEST_F(EntryProducerTest, SendsOnWhatCameInChunks) {
+  metadata_.chunk_uuid = "producer-7";
+  metadata_.num_chunks = 2;
+  metadata_.chunk_id = 1;
+  metadata_.total_chunk_size = 3000;
+  const SentEntry entry = Send("whole").at(0);
+  EXPECT_EQ(entry.parsed().chunk_uuid, "");
+  EXPECT_EQ(entry.parsed().num_chunks, 0);
+  EXPECT_EQ(entry.parsed().chunk_id, 0);
+  EXPECT_EQ(entry.parsed().total_chunk_size, 0);
+  EXPECT_EQ(Consume(entry, 1).outcomes.at(0).decision.payload, "whole");
 }
 
 TEST_F(EntryProducerTest, ReturnsTheSinksStatus) {

@@ -43,7 +43,8 @@ struct OutgoingEntry {
   bool encrypted = false;  // false only under ProducerCryptoFailureAction::kSend
 };
 
-// Takes an entry. Whatever it returns but OK ends the call, and is what the call returns.
+// Takes an entry. Whatever it returns but OK ends the call, and is what the call returns. Must not be empty, nor call the
+// producer that calls it.
 using EntrySink = std::function<absl::Status(const OutgoingEntry&)>;
 
 // Thread-compatible: one for each producer or thread; any number may share an encryptor. Its plaintext scratch memory is
@@ -51,8 +52,9 @@ using EntrySink = std::function<absl::Status(const OutgoingEntry&)>;
 //
 // Errors of both functions; nothing was handed to the sink, unless the sink's own status is returned:
 //   INVALID_ARGUMENT (kMisuse)  the message or batch is over a limit of the options' or of batch.h's; the metadata has
-//                               encryption fields, is over kMaxMetadataSize or leaves no room for a chunk; a batch is empty;
-//                               compression.h doesn't know the codec
+//                               encryption fields, over kMaxProperties properties, is over kMaxMetadataSize with the fields
+//                               that encryption adds, or leaves no room for a chunk; a batch is empty; compression.h
+//                               doesn't know the codec
 //   RESOURCE_EXHAUSTED          the codec got no memory
 //   and those of MessageEncryptor::Encrypt and Pin; FAILED_PRECONDITION where recipients change again and again while
 //   chunks are being encrypted. All chunks of a message are encrypted before the first is handed over. Under kSend a
@@ -68,7 +70,8 @@ class PULSEAL_EXPORT EntryProducer {
 
   // One message, or, where metadata.num_messages_in_batch is there, a batch that the caller has built. Sets compression
   // and uncompressed_size, and for chunks their fields (chunk_uuid only where it is empty, to
-  // PRODUCER_NAME-SEQUENCE_ID); everything else is the caller's.
+  // PRODUCER_NAME-SEQUENCE_ID); clears these where the message goes out whole, so that an outcome's metadata can be sent on.
+  // Everything else is the caller's.
   absl::Status Send(MessageMetadata metadata, std::string_view payload, const EntrySink& sink);
 
   // Builds a batch, and sends it. Also sets num_messages_in_batch, and highest_sequence_id to the last message's
@@ -77,7 +80,7 @@ class PULSEAL_EXPORT EntryProducer {
 
  private:
   absl::StatusOr<std::string_view> Compressed(std::string_view payload, MessageMetadata* metadata);
-  absl::Status SendWhole(const MessageMetadata& metadata, std::string_view payload, const EntrySink& sink);
+  absl::Status SendWhole(MessageMetadata metadata, std::string_view payload, const EntrySink& sink);
   absl::Status SendChunks(MessageMetadata metadata, std::string_view message, const EntrySink& sink);
   absl::StatusOr<size_t> EncryptChunks(std::string_view message, size_t metadata_size);
 
