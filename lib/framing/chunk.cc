@@ -79,7 +79,10 @@ absl::StatusOr<int32_t> CountChunks(size_t total_size, size_t max_chunk_size) {
 }
 
 std::string_view ChunkAt(std::string_view message, size_t max_chunk_size, int32_t chunk_id) {
-  return message.substr(static_cast<size_t>(chunk_id) * max_chunk_size, max_chunk_size);
+  if (chunk_id < 0 || max_chunk_size == 0) return {};
+  const auto id = static_cast<size_t>(chunk_id);
+  return id > message.size() / max_chunk_size ? std::string_view()
+                                              : message.substr(id * max_chunk_size, max_chunk_size);
 }
 
 std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now) {

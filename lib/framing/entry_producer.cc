@@ -93,6 +93,9 @@ absl::Status EntryProducer::SendWhole(MessageMetadata metadata, std::string_view
   metadata.num_chunks = metadata.chunk_id = metadata.total_chunk_size = 0;
   const std::string serialized = metadata.Serialize();
   if (absl::Status status = CheckMetadata(serialized.size(), encryptor_.fields_size()); !status.ok()) return status;
+  // Before it grows: plaintext, where kSend has sent some.
+  const size_t sealed_size = payload.size() + MessageEncryptor::kPayloadOverhead;
+  if (ciphertext_.capacity() < sealed_size) Reserve(sealed_size, &ciphertext_);
   const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(payload, &ciphertext_, &fields_);
   if (!sealed.ok()) return sealed.status();
   // Recipients may have been added meanwhile.
@@ -138,7 +141,9 @@ absl::StatusOr<size_t> EntryProducer::EncryptChunks(std::string_view message, si
   if (!key.ok()) return key.status();
   if (key->fields_size() != fields_size) return absl::FailedPreconditionError("recipients have changed");
   const auto chunks = static_cast<size_t>(*count);
-  ciphertext_.resize(message.size() + chunks * kOverhead);
+  const size_t sealed_size = message.size() + chunks * kOverhead;
+  if (ciphertext_.capacity() < sealed_size) Reserve(sealed_size, &ciphertext_);
+  ciphertext_.resize(sealed_size);
   fields_.resize(chunks * fields_size);
   for (int32_t id = 0; id < *count; ++id) {
     const auto place = static_cast<size_t>(id);

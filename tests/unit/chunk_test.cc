@@ -75,6 +75,9 @@ TEST(CountChunks, CountsAndCuts) {
   EXPECT_EQ(ChunkAt(kMessage, 3, 0), "012");
   EXPECT_EQ(ChunkAt(kMessage, 3, 3), "9");
   EXPECT_EQ(ChunkAt(kMessage, 3, 3).data(), kMessage.data() + 9);
+  for (const int32_t none : {-1, 4, 5, 2147483647}) EXPECT_EQ(ChunkAt(kMessage, 3, none), "");
+  EXPECT_EQ(ChunkAt(kMessage, 0, 1), "");
+  EXPECT_EQ(ChunkAt(kMessage, ~size_t{0}, 2), "");
   EXPECT_EQ(*CountChunks(1'000'000, 1), 1'000'000);
   for (const auto& [total, most] :
        {std::pair<size_t, size_t>(0, 3), {10, 0}, {1'000'001, 1}, {size_t{1} << 31, 1 << 20}}) {

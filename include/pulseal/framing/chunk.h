@@ -47,6 +47,7 @@ struct Chunk {
 PULSEAL_EXPORT absl::StatusOr<int32_t> CountChunks(size_t total_size, size_t max_chunk_size);
 
 // Chunk `chunk_id` (0 to CountChunks - 1) of `message`, inside it: max_chunk_size bytes, or what is left.
+// Empty for any other number.
 PULSEAL_EXPORT std::string_view ChunkAt(std::string_view message, size_t max_chunk_size, int32_t chunk_id);
 
 struct ChunkLimits {
