@@ -31,8 +31,7 @@ class DirectoryKeyReader final : public CryptoKeyReader {
     const absl::Status error = Prefixed("public key " + Quoted(key_name), file.status());
     if (!absl::IsNotFound(error)) return error;
     return MakeStatus(absl::StatusCode::kNotFound, Reason::kKeyNotFound,
-                      absl::StrCat(error.message(), " (make one with: pulseal keygen ", Escaped(key_name),
-                                   " --key-dir ", Escaped(path_), ")"));
+                      absl::StrCat(error.message(), HowToGetPublicKey(key_name)));
   }
 
   absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,
@@ -47,6 +46,17 @@ class DirectoryKeyReader final : public CryptoKeyReader {
 
  private:
   std::string FullPath(const std::string& file_name) const { return absl::StrCat(path_, "/", file_name); }
+
+  // A pair made anew under the name of one that exists would read nothing that was encrypted for that one.
+  std::string HowToGetPublicKey(const std::string& key_name) const {
+    const std::string private_name = key_name + ".private.pem", folder = Escaped(path_) + "/";
+    const bool has_private_key = !absl::IsNotFound(ReadKeyFileIn(path_, private_name).status());
+    if (has_private_key) {
+      return absl::StrCat(" (its private key is here, and makes it: openssl pkey -in ", folder, Escaped(private_name),
+                          " -pubout -out ", folder, Escaped(key_name), ".public.pem)");
+    }
+    return absl::StrCat(" (whoever is to read has it, or makes a pair with: pulseal keygen ", Escaped(key_name), ")");
+  }
 
   // The folder's own version covers files that come; a file's version covers what happens to it.
   void Watch(const std::string& file_name) {

@@ -114,7 +114,7 @@ absl::StatusOr<crypto::PemKey> ParsedKeys::Parse(std::string_view pem,
 
 absl::StatusOr<SecretBytes> ParsedKeys::AskForPassphrase(const std::string& key_name) const {
   if (policy_.passphrase == nullptr) {
-    return Unusable("encrypted with a passphrase, and LocalKeyPolicy::passphrase is not set");
+    return Unusable("encrypted with a passphrase, and none was given (LocalKeyPolicy::passphrase, --passphrase-file)");
   }
   absl::StatusOr<SecretBytes> passphrase = AskKeySource<SecretBytes>([&] { return policy_.passphrase(key_name); });
   if (absl::IsNotFound(passphrase.status())) return Unusable("encrypted, and there is no passphrase for it");

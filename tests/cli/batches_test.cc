@@ -113,30 +113,27 @@ TEST_F(BatchesTest, FollowWaitsForMore) {
             "1 2 3 4 5 6 ");
 }
 
+TEST_F(BatchesTest, FollowingEndsWithWhoeverReads) {
+  EXPECT_EQ(Run("seq 3 | pulseal produce t --to orders; timeout 60 pulseal consume t --follow | head -1; "
+                "echo ${PIPESTATUS[0]}")
+                .out,
+            "1\n141\n");
+}
+
 TEST_F(BatchesTest, FromAndCountChoose) {
   Run("seq 100 | pulseal produce t --to orders --batch 10");
   EXPECT_EQ(Run("pulseal consume t --from 10 | tr '\\n' ' '").out, "91 92 93 94 95 96 97 98 99 100 ");
   EXPECT_EQ(Run("pulseal consume t --from 2 --count 3"), (Outcome{0, "11\n12\n13\n", ""}));
   EXPECT_EQ(Run("pulseal consume t --from 11"), kQuietSuccess);
+  EXPECT_EQ(
+      Run("pulseal consume t --from 0"),
+      (Outcome{2, "", "pulseal: --from: Value 0 not in range 1 to 1000000000000 (see: pulseal consume --help)\n"}));
 }
 
 TEST_F(BatchesTest, PlaintextIsReadOnlyWhereItIsAllowed) {
   // A topic of one entry in clear, made with nothing of Pulseal's.
-  Run("python3 - <<'END'\n"
-      "import struct\n"
-      "def crc32c(data):\n"
-      "    crc = 0xffffffff\n"
-      "    for byte in data:\n"
-      "        crc ^= byte\n"
-      "        for _ in range(8): crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)\n"
-      "    return crc ^ 0xffffffff\n"
-      "metadata = b'\\x0a\\x01p\\x10\\x00\\x18\\x00'\n"
-      "checked = struct.pack('>I', len(metadata)) + metadata + b'in clear'\n"
-      "entry = b'\\x0e\\x01' + struct.pack('>I', crc32c(checked)) + checked\n"
-      "head = b'\\xf5PTR' + struct.pack('>I', len(entry))\n"
-      "record = head + struct.pack('>I', crc32c(head + struct.pack('>Q', 16))) + entry\n"
-      "open('t', 'wb').write(b'pulseal-topic 1\\n' + record)\n"
-      "END");
+  Run("python3 -c 'from pulsar_bytes import *\n"
+      "open(\"t\", \"wb\").write(topic_file(stored_entry(b\"\\x0a\\x01p\\x10\\x00\\x18\\x00\", b\"in clear\")))'");
   EXPECT_EQ(Run("pulseal consume t").status, 1);
   EXPECT_EQ(Run("pulseal consume t --require-encryption").out, "");
   EXPECT_EQ(Run("pulseal consume t --allow-plaintext"), (Outcome{0, "in clear\n", ""}));

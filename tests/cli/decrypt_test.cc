@@ -56,23 +56,9 @@ TEST_F(DecryptTest, AFrameOfTheWebSocketEndpoint) {
   const Outcome made =
       Run("python3 - <<'END'\n"
           "import base64, json\n"
+          "from pulsar_bytes import fields\n"
           "kept = json.loads(open('kept.jsonl').read())\n"
-          "data = base64.b64decode(kept['context'])\n"
-          "def fields(data):\n"
-          "    at = 0\n"
-          "    def varint():\n"
-          "        nonlocal at\n"
-          "        value = shift = 0\n"
-          "        while True:\n"
-          "            byte = data[at]; at += 1\n"
-          "            value |= (byte & 127) << shift; shift += 7\n"
-          "            if byte < 128: return value\n"
-          "    while at < len(data):\n"
-          "        tag = varint()\n"
-          "        if tag & 7 == 0: yield tag >> 3, varint()\n"
-          "        else:\n"
-          "            size = varint(); yield tag >> 3, data[at:at + size]; at += size\n"
-          "metadata = dict(fields(data))\n"
+          "metadata = dict(fields(base64.b64decode(kept['context'])))\n"
           "key = dict(fields(metadata[13]))\n"
           "b64 = lambda b: base64.b64encode(b).decode()\n"
           "print(json.dumps({'messageId': 'CAAQAA==', 'payload': kept['payload_base64'], 'properties': {}, "
@@ -95,9 +81,10 @@ TEST_F(DecryptTest, WhatCannotBeReadEndsWithOne) {
   EXPECT_EQ(stranger.out, "");
   EXPECT_THAT(stranger.err, HasSubstr("s/orders.private.pem: no such file"));
   EXPECT_EQ(Run("sed 's/\"payload_base64\":\"./\"payload_base64\":\"/' kept.jsonl | pulseal decrypt").status, 1);
-  EXPECT_EQ(Run("echo x | pulseal decrypt"), (Outcome{1, "", "pulseal: standard input: is no JSON object\n"}));
+  EXPECT_EQ(Run("echo x | pulseal decrypt"),
+            (Outcome{1, "", "pulseal: standard input: not one JSON object; of several lines give one (sed -n 1p)\n"}));
   EXPECT_EQ(Run("echo '{}' | pulseal decrypt"),
-            (Outcome{1, "", "pulseal: standard input: \"payload_base64\" has to be base64\n"}));
+            (Outcome{1, "", "pulseal: standard input: there is no \"payload_base64\"\n"}));
   EXPECT_EQ(Run("echo '{\"payload\": \"\", \"encryptionContext\": {\"keys\": 1}}' | pulseal decrypt"),
             (Outcome{1, "", "pulseal: standard input: \"keys\" has to be an object of wrapped keys\n"}));
   EXPECT_EQ(Run("pulseal decrypt none"), (Outcome{3, "", "pulseal: none: No such file or directory\n"}));

@@ -36,7 +36,7 @@ class JsonLinesTest : public ::testing::Test {
 constexpr char kThree[] =
     "{\"payload\": \"h\\u00e9\\u0000\", \"key\": \"k\", \"properties\": {\"a\": \"b\", \"c\": \"\"}, \"event_time\": "
     "7}\n"
-    "{\"payload_base64\": \"//4A\", \"key_base64\": \"/w==\"}\n"
+    "{\"payload_base64\": \"//4A\", \"key_base64\": \"/w==\", \"ordering_key_base64\": \"AP8=\"}\n"
     "{\"payload\": null, \"key\": \"gone\"}\n";
 
 TEST_F(JsonLinesTest, EverythingComesBackAloneAndInABatch) {
@@ -56,6 +56,7 @@ TEST_F(JsonLinesTest, EverythingComesBackAloneAndInABatch) {
     EXPECT_EQ(messages[0].contains("batch_index"), !options.empty());
     EXPECT_EQ(messages[1]["payload_base64"], "//4A");
     EXPECT_EQ(messages[1]["key_base64"], "/w==");
+    EXPECT_EQ(messages[1]["ordering_key_base64"], "AP8=");
     EXPECT_TRUE(messages[2]["payload"].is_null());
     EXPECT_EQ(messages[2]["sequence_id"], 2);
   }
@@ -76,26 +77,42 @@ TEST_F(JsonLinesTest, WhatIsConsumedCanBeProducedAgain) {
 
 TEST_F(JsonLinesTest, WhatIsNoMessageIsLeftOutByItsNumber) {
   const std::pair<const char*, const char*> kWrong[] = {
-      {"nope", "is no JSON object"},
-      {"[1]", "is no JSON object"},
-      {"", "is no JSON object"},
+      {"nope", "is not a JSON object"},
+      {"[1]", "is not a JSON object"},
+      {"", "is not a JSON object"},
       {"{}", "needs one of \"payload\" and \"payload_base64\""},
       {"{\"payload\": \"a\", \"payload_base64\": \"\"}", "needs one of \"payload\" and \"payload_base64\""},
-      {"{\"payload\": 1}", "is no message: \"payload\" has to be a text"},
-      {"{\"payload_base64\": \"%\"}", "is no message: \"payload_base64\" has to be base64"},
-      {"{\"payload\": \"\", \"key\": null}", "is no message: \"key\" has to be a text"},
+      {"{\"payload\": 1}", "isn't a message: \"payload\" has to be a text"},
+      {"{\"payload_base64\": \"%\"}", "isn't a message: \"payload_base64\" has to be base64"},
+      {"{\"payload\": \"\", \"key\": null}", "isn't a message: \"key\" has to be a text"},
       {"{\"payload\": \"\", \"key\": \"\", \"key_base64\": \"\"}", "has both \"key\" and \"key_base64\""},
-      {"{\"payload\": \"\", \"properties\": {\"a\": 1}}", "is no message: \"properties\" has to be an object of texts"},
+      {"{\"payload\": \"\", \"properties\": {\"a\": 1}}",
+       "isn't a message: \"properties\" has to be an object of texts"},
       {"{\"payload\": \"\", \"event_time\": -1}",
-       "is no message: \"event_time\" has to be a number of milliseconds since 1970"},
-      {"{\"payload\": \"\", \"propertis\": {}}", "has a member \"propertis\" that no message has"},
-      {"{\"payload\": \"\xff\"}", "is no JSON object"},
+       "isn't a message: \"event_time\" has to be a number of milliseconds since 1970"},
+      {"{\"payload\": \"\", \"propertis\": {}}", "has a member \"propertis\", which no message has"},
+      {"{\"payload\": \"\xff\"}", "is not a JSON object"},
   };
   for (const auto& [line, why] : kWrong) {
     shell_.Run("rm -f t");
     EXPECT_EQ(Produce("{\"payload\": \"one\"}\n" + std::string(line) + "\n{\"payload\": \"three\"}\n"),
-              (Outcome{1, "", "pulseal: standard input: line 2 " + std::string(why) + " and was left out\n"}));
+              (Outcome{1, "", "pulseal: standard input: line 2 was left out: it " + std::string(why) + "\n"}));
     EXPECT_EQ(shell_.Run("pulseal consume t").out, "one\nthree\n");
+  }
+}
+
+TEST_F(JsonLinesTest, AThousandPropertiesAndNotOneMore) {
+  std::string properties = "\"0\": \"\"";
+  for (int i = 1; i < 1000; ++i) properties += ", \"" + std::to_string(i) + "\": \"\"";
+  for (const std::string options : {"", "--batch 5"}) {
+    shell_.Run("rm -f t");
+    EXPECT_EQ(Produce("{\"payload\": \"a\", \"properties\": {" + properties +
+                          "}}\n{\"payload\": \"b\", \"properties\": {" + properties + ", \"1000\": \"\"}}\n",
+                      options),
+              (Outcome{1, "", "pulseal: standard input: line 2 was left out: it has more than 1000 properties\n"}));
+    const std::vector<json> messages = Consume();
+    ASSERT_EQ(messages.size(), 1u);
+    EXPECT_EQ(messages[0]["properties"].size(), 1000u);
   }
 }
 
@@ -107,6 +124,8 @@ TEST_F(JsonLinesTest, DeepNestingAndHugeNumbersAreOnlyRefused) {
 }
 
 TEST_F(JsonLinesTest, WhatTheTerminalWouldObeyIsEscaped) {
+  EXPECT_THAT(Produce("{\"payload\": \"\", \"\\u009b31m\": 1}\n").err,
+              HasSubstr("\"\\xc2\\x9b\\x33\\x31m\", which no message has"));
   Produce("{\"payload\": \"\\u001b[31m\\u009b\", \"key\": \"\\u0007\"}\n");
   const std::string out = shell_.Run("pulseal consume t --format jsonl").out;
   EXPECT_THAT(out, HasSubstr("\"key\":\"\\u0007\",\"payload\":\"\\u001b[31m\\u009b\""));

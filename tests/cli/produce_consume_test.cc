@@ -109,8 +109,8 @@ TEST_F(ProduceConsumeTest, TheLongestLineAndOneTooLong) {
       "/dev/zero; } > in");
   EXPECT_EQ(Run("pulseal produce t.topic --to orders < in"),
             (Outcome{1, "",
-                     "pulseal: standard input: line 3 is longer than 5 MiB (5242880 bytes) and was left out\n"
-                     "pulseal: standard input: line 5 is longer than 5 MiB (5242880 bytes) and was left out\n"}));
+                     "pulseal: standard input: line 3 was left out: it is longer than 5 MiB (5242880 bytes)\n"
+                     "pulseal: standard input: line 5 was left out: it is longer than 5 MiB (5242880 bytes)\n"}));
   EXPECT_EQ(Run("pulseal consume t.topic | cmp - <(sed -n '1p;2p;4p' in)"), kQuietSuccess);
 }
 
@@ -153,9 +153,9 @@ TEST_F(ProduceConsumeTest, PrivateKeysThatDoNotServe) {
     EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused;
   }
   EXPECT_EQ(Run("pulseal consume t.topic --key-dir missing"),
-            Failure("missing: no such folder (pulseal keygen makes it with the first key)"));
+            Failure("missing: no such folder (--key-dir names another; pulseal keygen makes one)"));
   EXPECT_EQ(Run("echo x | pulseal produce u.topic --to orders --key-dir missing"),
-            Failure("missing: no such folder (pulseal keygen makes it with the first key)"));
+            Failure("missing: no such folder (--key-dir names another; pulseal keygen makes one)"));
   EXPECT_EQ(Run("pulseal consume t.topic --key-dir t.topic"), Failure("t.topic is not a folder"));
 }
 
@@ -257,18 +257,9 @@ END)"),
 TEST_F(ProduceConsumeTest, PlaintextIsNotRead) {
   // A topic file whose one record is a good entry without encryption.
   EXPECT_EQ(Run(R"(python3 - <<'END'
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return (crc ^ 0xFFFFFFFF).to_bytes(4, "big")
-metadata = b"\x0a\x01p\x10\x00\x18\x00"
-rest = len(metadata).to_bytes(4, "big") + metadata + b"an attacker's words"
-entry = b"\x0e\x01" + crc32c(rest) + rest
-head = b"\xf5PTR" + len(entry).to_bytes(4, "big")
-open("t.topic", "wb").write(b"pulseal-topic 1\n" + head + crc32c(head + (16).to_bytes(8, "big")) + entry)
+from pulsar_bytes import stored_entry, topic_file
+entry = stored_entry(b"\x0a\x01p\x10\x00\x18\x00", b"an attacker's words")
+open("t.topic", "wb").write(topic_file(entry))
 END)"),
             kQuietSuccess);
   for (const std::string action : {"fail", "consume"}) {

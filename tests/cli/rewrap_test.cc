@@ -47,31 +47,51 @@ TEST_F(RewrapTest, WhatCannotBeOpenedIsCopiedAndReported) {
   Run("echo one | pulseal produce t.topic --to orders; echo two | pulseal produce t.topic --to other");
   const Outcome rewrapped = Run("pulseal rewrap t.topic --to newcomer --out new.topic");
   EXPECT_EQ(rewrapped.status, 1);
-  EXPECT_THAT(rewrapped.err, HasSubstr("pulseal: t.topic: 1 message copied as found, the first in entry 2 at offset "));
+  EXPECT_THAT(
+      rewrapped.err,
+      HasSubstr(
+          "pulseal: t.topic: 1 message copied for the recipients that they had, the first in entry 2 at offset "));
   EXPECT_EQ(Run("pulseal consume new.topic --key-dir n").out, "one\n");
   EXPECT_EQ(Run("pulseal consume new.topic --key-dir o").out, "two\n");
 }
 
 TEST_F(RewrapTest, AForgedPayloadGetsNoNewRecipient) {
   Run("echo one | pulseal produce t.topic --to orders");
-  Run("python3 - <<'END'\n"
-      "import struct\n"
-      "topic = bytearray(open('t.topic', 'rb').read())\n"
-      "topic[-1] ^= 1\n"
-      "def crc32c(data):\n"
-      "    crc = 0xffffffff\n"
-      "    for byte in data:\n"
-      "        crc ^= byte\n"
-      "        for _ in range(8): crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)\n"
-      "    return crc ^ 0xffffffff\n"
-      "entry = 16 + 12\n"
-      "topic[entry + 2:entry + 6] = struct.pack('>I', crc32c(topic[entry + 6:]))\n"
-      "open('t.topic', 'wb').write(topic)\n"
-      "END");
+  Run("python3 -c 'from pulsar_bytes import *\n"
+      "entry = open(\"t.topic\", \"rb\").read()[16 + 12:]\n"
+      "size = int.from_bytes(entry[6:10], \"big\")\n"
+      "metadata, payload = entry[10:10 + size], bytearray(entry[10 + size:])\n"
+      "payload[-1] ^= 1\n"
+      "open(\"t.topic\", \"wb\").write(topic_file(stored_entry(metadata, payload)))'");
   const Outcome rewrapped = Run("pulseal rewrap t.topic --to newcomer --out new.topic");
   EXPECT_EQ(rewrapped.status, 1);
-  EXPECT_THAT(rewrapped.err, HasSubstr("1 message copied as found"));
+  EXPECT_THAT(rewrapped.err, HasSubstr("1 message copied for the recipients that they had"));
   EXPECT_EQ(Run("cmp t.topic new.topic"), kQuietSuccess);
+}
+
+// A wrapped key that opens and isn't the message's: anybody can put one there that he saw elsewhere.
+TEST_F(RewrapTest, OnlyTheDataKeyThatTheMessageIsEncryptedWithIsHandedOn) {
+  shell_.GivePublicKey("rsa-2048-other", "other");
+  Run("echo one | pulseal produce one --to orders; echo two | pulseal produce t.topic --to orders");
+  Run("python3 - <<'END'\n"
+      "from pulsar_bytes import *\n"
+      "def read(name):\n"
+      "    entry = open(name, 'rb').read()[16 + 12:]\n"
+      "    size = int.from_bytes(entry[6:10], 'big')\n"
+      "    return entry[10:10 + size], entry[10 + size:]\n"
+      "def key_field(metadata):\n"
+      "    value = dict(fields(metadata))[13]\n"
+      "    return metadata[metadata.index(value) - 3:metadata.index(value) + len(value)]\n"
+      "foreign = key_field(read('one')[0])\n"
+      "metadata, payload = read('t.topic')\n"
+      "own = key_field(metadata)\n"
+      "assert foreign[:1] == own[:1] == b'\\x6a'\n"
+      "twice = metadata.replace(own, foreign + own)\n"
+      "open('t.topic', 'wb').write(topic_file(stored_entry(metadata, payload), stored_entry(twice, payload)))\n"
+      "END");
+  ASSERT_EQ(Run("pulseal consume t.topic"), (Outcome{0, "two\ntwo\n", ""}));
+  EXPECT_EQ(Run("pulseal rewrap t.topic --to newcomer --out new.topic"), kQuietSuccess);
+  EXPECT_EQ(Run("pulseal consume new.topic --key-dir n"), (Outcome{0, "two\ntwo\n", ""}));
 }
 
 TEST_F(RewrapTest, NothingIsReplacedOrHalfWritten) {
@@ -81,9 +101,10 @@ TEST_F(RewrapTest, NothingIsReplacedOrHalfWritten) {
   EXPECT_EQ(Run("pulseal rewrap t.topic --to newcomer --out t.topic"),
             Failure("t.topic exists and was left as it is; --out names a new file"));
   EXPECT_EQ(Run("cat new.topic").out, "mine\n");
-  EXPECT_EQ(Run("pulseal rewrap t.topic --to nobody --out other.topic"),
-            Failure("public key \"nobody\": keys/nobody.public.pem: no such file (make one with: pulseal keygen nobody "
-                    "--key-dir keys)"));
+  EXPECT_EQ(
+      Run("pulseal rewrap t.topic --to nobody --out other.topic"),
+      Failure("public key \"nobody\": keys/nobody.public.pem: no such file (whoever is to read has it, or makes a "
+              "pair with: pulseal keygen nobody)"));
   EXPECT_EQ(Run("pulseal rewrap t.topic --to newcomer --to newcomer --out other.topic"),
             (Outcome{2, "", "pulseal: --to: key_names holds \"newcomer\" twice\n"}));
   EXPECT_EQ(Run("pulseal rewrap none --to newcomer --out other.topic"), Failure("none: No such file or directory"));

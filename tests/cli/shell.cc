@@ -28,7 +28,10 @@ std::ostream& operator<<(std::ostream& stream, const Outcome& outcome) {
 }
 
 Outcome Shell::Run(const std::string& command) const {
-  streams_.Write("command", "cd '" + folder_.path() + "'\nPATH='" PULSEAL_PROGRAM_FOLDER "':$PATH\n" + command + "\n");
+  streams_.Write("command", "cd '" + folder_.path() + "'\nPATH='" PULSEAL_PROGRAM_FOLDER "':$PATH\n" +
+                                "export PYTHONPATH='" PULSEAL_SOURCE_DIR
+                                "/tests/support/python' PYTHONDONTWRITEBYTECODE=1\n" +
+                                command + "\n");
   const std::string line = "timeout 300 bash '" + (streams_ / "command") + "' < /dev/null > '" + (streams_ / "out") +
                            "' 2> '" + (streams_ / "err") + "'";
   const int status = std::system(line.c_str());

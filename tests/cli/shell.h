@@ -17,7 +17,7 @@ struct Outcome {
 bool operator==(const Outcome& a, const Outcome& b);
 std::ostream& operator<<(std::ostream& stream, const Outcome& outcome);
 
-// bash in a folder of the test's own, with the program in PATH.
+// bash in a folder of the test's own, with the program in PATH and tests/support/python where python3 finds it.
 class Shell {
  public:
   // Runs `command` with standard input empty unless it redirects it. One that hangs is ended, with status 124.

@@ -10,10 +10,14 @@ import subprocess
 import sys
 import unittest
 import zlib
+from pathlib import Path
 
 import lz4.block
 import snappy
 import zstandard
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support/python"))
+from pulsar_bytes import fields  # noqa: E402
 
 FILTER = sys.argv[1]
 
@@ -67,28 +71,6 @@ class Compression(unittest.TestCase):
             run("decompress", codec, len(payload), data=other, fails=True)
 
 
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
-
-
-def fields(data):
-    at, found = 0, {}
-    while at < len(data):
-        tag, at = varint(data, at)
-        value, at = varint(data, at)
-        if tag & 7 == 2:
-            value, at = data[at : at + value], at + value
-        found[tag >> 3] = value
-    return found
-
-
 class Batch(unittest.TestCase):
     LINES = [b"first", b"", b"x" * 300, b"last"]
 
@@ -97,12 +79,12 @@ class Batch(unittest.TestCase):
         at = place = 0
         for line in self.LINES:
             (size,) = struct.unpack_from(">I", batch, at)
-            metadata = fields(batch[at + 4 : at + 4 + size])
+            metadata = dict(fields(batch[at + 4 : at + 4 + size]))
             at += 4 + size
             self.assertEqual(metadata[3], len(line))
             self.assertEqual(batch[at : at + metadata[3]], line)
             self.assertEqual(metadata[2], line)
-            self.assertEqual(fields(metadata[1]), {1: b"length", 2: line})
+            self.assertEqual(dict(fields(metadata[1])), {1: b"length", 2: line})
             self.assertEqual(metadata[8], place)
             at += len(line)
             place += len(line) + 1

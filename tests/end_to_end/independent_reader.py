@@ -13,58 +13,14 @@ import hmac
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-CRC32C_POLYNOMIAL = 0x82F63B78
-
-
-def crc32c_table():
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = (byte >> 1) ^ (CRC32C_POLYNOMIAL if byte & 1 else 0)
-        table.append(byte)
-    return table
-
-
-TABLE = crc32c_table()
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = (crc >> 8) ^ TABLE[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
-
-
-def fields(data):
-    """The fields of a serialised protobuf message: (number, value) pairs, values as int or bytes."""
-    at = 0
-    while at < len(data):
-        tag, at = varint(data, at)
-        number, wire_type = tag >> 3, tag & 7
-        if wire_type == 0:
-            value, at = varint(data, at)
-        elif wire_type == 2:
-            size, at = varint(data, at)
-            value, at = data[at : at + size], at + size
-        else:
-            sys.exit(f"field {number}: unexpected wire type {wire_type}")
-        yield number, value
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support/python"))
+from pulsar_bytes import crc32c, fields  # noqa: E402
 
 
 def entries(topic):

@@ -3,11 +3,15 @@
 """Writes the seeds of the metadata, consumer, entry, framing and topic file fuzz targets to corpus/. Run it after changing it; the
 files are checked in."""
 import pathlib
+import sys
 import zlib
 
 import lz4.block
 import snappy
 import zstandard
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support/python"))
+from pulsar_bytes import stored_entry, topic_file  # noqa: E402
 
 
 def varint(value):
@@ -32,20 +36,6 @@ def pair(field, name, value):
 
 def key(name, size, metadata=b""):
     return text(13, text(1, name) + text(2, bytes(range(256))[:size]) + metadata)
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
-
-def entry(metadata, payload):
-    rest = len(metadata).to_bytes(4, "big") + metadata + payload
-    return b"\x0e\x01" + crc32c(rest).to_bytes(4, "big") + rest
 
 
 REQUIRED = text(1, b"producer") + number(2, 7) + number(3, 1700000000000)
@@ -90,15 +80,7 @@ CONSUMER = {
 }
 
 
-def topic(*entries):
-    out = b"pulseal-topic 1\n"
-    for one in entries:
-        head = b"\xf5PTR" + len(one).to_bytes(4, "big")
-        out += head + crc32c(head + len(out).to_bytes(8, "big")).to_bytes(4, "big") + one
-    return out
-
-
-TOPIC = topic(entry(REQUIRED, b"one"), entry(REQUIRED, b""), entry(ONE, b"ciphertext and tag"))
+TOPIC = topic_file(stored_entry(REQUIRED, b"one"), stored_entry(REQUIRED, b""), stored_entry(ONE, b"ciphertext and tag"))
 
 
 def single(metadata, payload):
@@ -159,13 +141,13 @@ for target, seeds in {
     "chunk": CHUNK,
     "compression": COMPRESSION,
     "topic_file": {
-        "no-records": topic(),
+        "no-records": topic_file(),
         "three-records": TOPIC,
         "torn": TOPIC[:-5],
         "damaged": TOPIC.replace(b"PTR", b"PTX", 1),
-        "topic-in-a-message": topic(entry(REQUIRED, TOPIC)),
+        "topic-in-a-message": topic_file(stored_entry(REQUIRED, TOPIC)),
     },
-    "entry": {name: entry(metadata, b"payload") for name, metadata in METADATA.items()},
+    "entry": {name: stored_entry(metadata, b"payload") for name, metadata in METADATA.items()},
 }.items():
     (corpus / target).mkdir(parents=True, exist_ok=True)
     for name, seed in seeds.items():

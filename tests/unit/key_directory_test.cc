@@ -68,9 +68,13 @@ TEST_F(KeyDirectoryTest, AMissingPublicKeySaysHowToMakeOne) {
   const absl::Status error = reader_->GetPublicKey("audit").status();
   EXPECT_EQ(error.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(ReasonOf(error), Reason::kKeyNotFound);
-  EXPECT_EQ(std::string(error.message()), "public key \"audit\": " + (folder_ / "audit.public.pem") +
-                                              ": no such file (make one with: pulseal keygen audit --key-dir " +
-                                              folder_.path() + ")");
+  EXPECT_EQ(std::string(error.message()),
+            "public key \"audit\": " + (folder_ / "audit.public.pem") +
+                ": no such file (whoever is to read has it, or makes a pair with: pulseal keygen audit)");
+  folder_.Write("audit.private.pem", "private");
+  EXPECT_THAT(std::string(reader_->GetPublicKey("audit").status().message()),
+              HasSubstr("(its private key is here, and makes it: openssl pkey -in " + (folder_ / "audit.private.pem") +
+                        " -pubout -out " + (folder_ / "audit.public.pem") + ")"));
 }
 
 TEST_F(KeyDirectoryTest, AMissingPrivateKeyIsNotFound) {

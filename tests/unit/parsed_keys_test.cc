@@ -92,7 +92,7 @@ TEST(ParsedKeys, AsksForThePassphraseByKeyNameOnce) {
 TEST(ParsedKeys, PassphrasesThatCannotBeHad) {
   const std::string pem = TestKey("rsa-2048.encrypted.private.pem");
   const auto get = [&](const LocalKeyPolicy& policy) { return ParsedKeys(policy).Get("a", true, pem, 0).status(); };
-  ExpectUnusable(get(LocalKeyPolicy()), "LocalKeyPolicy::passphrase is not set");
+  ExpectUnusable(get(LocalKeyPolicy()), "none was given (LocalKeyPolicy::passphrase, --passphrase-file)");
   ExpectUnusable(get(AskingFor([](const std::string&) { return absl::NotFoundError(""); })), "no passphrase for it");
   ExpectUnusable(get(AskingFor([](const std::string&) { return SecretBytes::CopyOf("wrong"); })), "doesn't open");
   for (const absl::Status& status :

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,11 +33,14 @@ namespace {
 
 using FailureAction = ConsumerCryptoFailureAction;
 
+constexpr uint64_t kMostEntries = 1'000'000'000'000;
+
 struct Arguments {
   std::string topic, on_failure = "fail", format = "lines";
   PrivateKeyArguments keys;
   bool deliver_whole_batch = false, allow_plaintext = false, follow = false, json = false, quiet = false;
   uint64_t from = 1, count = 0;  // count: 0 is all
+  size_t max_message_size = kMaxMessageSize;
 };
 
 const std::map<std::string, FailureAction>& FailureActions() {
@@ -62,7 +66,7 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments&
 
 framing::EntryConsumerOptions ToConsumerOptions(const Arguments& arguments) {
   framing::EntryConsumerOptions options;
-  options.max_message_size = kMaxStoredEntrySize;
+  options.max_message_size = arguments.max_message_size;
   options.discard_malformed = arguments.on_failure == "discard";
   // How quickly a file is read says nothing about when its chunks were sent.
   options.chunks.max_age = std::chrono::hours(24 * 365);
@@ -197,8 +201,10 @@ class Consumption {
   absl::Status WaitForMore() {
     if (absl::Status status = output_.Flush(); !status.ok()) return status;
     constexpr int kMilliseconds = 100;
-    pollfd interrupt = {InterruptDescriptor(), POLLIN, 0};
-    poll(&interrupt, 1, kMilliseconds);
+    // Whoever read the output may have gone: a pipe says so without being written to.
+    pollfd sources[] = {{InterruptDescriptor(), POLLIN, 0}, {STDOUT_FILENO, 0, 0}};
+    poll(sources, 2, kMilliseconds);
+    if ((sources[1].revents & POLLERR) != 0) EndBySignal(SIGPIPE);
     topic_.LookAgain();
     return absl::OkStatus();
   }
@@ -271,8 +277,15 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--from", arguments->from, "Begin with this entry; the first is 1")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--count", arguments->count, "End after so many messages")->type_name("N")->check(CLI::PositiveNumber);
+      ->check(CLI::Range(uint64_t{1}, kMostEntries));
+  app.add_option("--count", arguments->count, "End after so many messages")
+      ->type_name("N")
+      ->check(CLI::Range(uint64_t{1}, kMostEntries));
+  app.add_option("--max-message-size", arguments->max_message_size,
+                 "Longer messages, decompressed and put together, count as ones that can't be read")
+      ->type_name("BYTES")
+      ->check(CLI::Range(size_t{1}, kMaxStoredEntrySize))
+      ->capture_default_str();
   app.add_flag("--follow", arguments->follow, "At the end, wait for more");
   app.add_flag("--deliver-whole-batch", arguments->deliver_whole_batch,
                "With --on-failure consume: write a batch that can't be decrypted as one ciphertext");
@@ -291,8 +304,8 @@ extern const Command kConsumeCommand = {
     "consume", "Read messages from a topic file",
     "Each message is written to standard output, with a line feed after it. A message that can't be read doesn't stop\n"
     "the others; one line for each cause follows on standard error. --on-failure says what is done with it:\n"
-    "  fail      it is missing, and the exit status is 1\n"
-    "  discard   it is left out\n"
+    "  fail      it is left out, and the exit status is 1\n"
+    "  discard   it is left out, and that is all\n"
     "  consume   its ciphertext is written in its place, in base64; a batch's only with --deliver-whole-batch\n"
     "With --format jsonl each line is a JSON object: entry and offset (where it lies in the topic), batch_index,\n"
     "producer, sequence_id, publish_time, event_time, encrypted, key_name (whose private key opened it), key,\n"

@@ -39,8 +39,8 @@ absl::Status Wrong(std::string_view member, const char* expected) {
 absl::StatusOr<std::string> Base64Of(const Json& object, const char* name) {
   std::string bytes;
   const auto value = object.find(name);
-  if (value == object.end() || !value->is_string() ||
-      !absl::Base64Unescape(value->get_ref<const std::string&>(), &bytes)) {
+  if (value == object.end()) return absl::InvalidArgumentError(absl::StrCat("there is no \"", name, "\""));
+  if (!value->is_string() || !absl::Base64Unescape(value->get_ref<const std::string&>(), &bytes)) {
     return Wrong(name, "base64");
   }
   return bytes;
@@ -99,8 +99,9 @@ absl::StatusOr<EncryptionContext> ReadWebSocketContext(const Json& object) {
 }
 
 absl::StatusOr<Sample> ReadSample(const std::string& text) {
-  const Json object = Json::parse(text, nullptr, false);
-  if (!object.is_object()) return absl::InvalidArgumentError("is no JSON object");
+  const Json object = ParseJson(text);
+  if (!object.is_object())
+    return absl::InvalidArgumentError("not one JSON object; of several lines give one (sed -n 1p)");
   const auto websocket_context = object.find("encryptionContext");
   const bool is_websocket = websocket_context != object.end();
   absl::StatusOr<std::string> payload = Base64Of(object, is_websocket ? "payload" : "payload_base64");
@@ -134,7 +135,7 @@ ExitCode WriteChunk(const EncryptionContext& context, const Sample& sample, Mess
   SecretBytes plaintext = SecretBytes::OfSize(sample.payload.size());
   const Decision decision = decryptor.Decrypt(sample.metadata, sample.payload, plaintext.mutable_span());
   if (decision.action != Decision::Action::kDeliver) return Refused(decision.status);
-  Report(absl::StrCat("chunk ", context.chunk_id + 1, " of ", context.num_chunks, " of a message",
+  Report(absl::StrCat("chunk ", int64_t{context.chunk_id} + 1, " of ", context.num_chunks, " of a message",
                       context.compression == 0 ? "" : ", compressed"));
   const absl::Status status = Print(decision.payload);
   return status.ok() ? ExitCode::kDone : EnvironmentFailure(status);

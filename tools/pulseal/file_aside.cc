@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/pulseal/file_aside.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,6 +15,11 @@ PathAside::PathAside(const std::string& path, const char* ending) {
   const size_t name_at = path.rfind('/') + 1;
   path_ = absl::StrCat(path.substr(0, name_at), ".", path.substr(name_at), ".", getpid(), ".", ending);
   Remove();  // what a killed program with the same process id left
+}
+
+absl::Status PathAside::Create() const {
+  const FileDescriptor file(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
+  return file.valid() ? absl::OkStatus() : ErrnoStatus(Shown(path_));
 }
 
 void PathAside::Remove() const { unlink(path_.c_str()); }

@@ -18,6 +18,9 @@ class PathAside {
   PathAside& operator=(const PathAside&) = delete;
   ~PathAside() { Remove(); }
 
+  // Makes the file, empty. ALREADY_EXISTS where somebody else has put something there.
+  absl::Status Create() const;
+
   const std::string& path() const { return path_; }
   const char* c_str() const { return path_.c_str(); }
 

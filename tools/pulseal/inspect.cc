@@ -235,7 +235,7 @@ std::function<ExitCode()> Define(CLI::App& app) {
   app.add_option("TOPIC", arguments->topic, "Topic file");
   app.add_option("--entry", arguments->entry, "Show all of one entry of the topic, numbered from 1")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000'000}));
   app.add_flag("--entries", arguments->entries, "Show a line for each entry of the topic first");
   add_file("--stored-entry", arguments->stored_entry, "Instead of a topic: one stored entry, as a broker keeps it");
   add_file("--metadata", arguments->metadata, "Instead of a topic: one serialised MessageMetadata");
@@ -253,7 +253,8 @@ extern const Command kInspectCommand = {
     "inspect", "Say who can read which message; needs no key",
     "Metadata travels in clear: who can read a message, how its data key was wrapped (as far as the size tells), "
     "nonce,\n"
-    "sizes, compression, batches and chunks. Nobody vouches for it: it isn't authenticated. What others chose is "
+    "sizes, compression, batches and chunks, and outside batches key, properties and times. Nobody vouches for it: it "
+    "isn't authenticated. What others chose is "
     "shown\n"
     "escaped; in JSON bytes that are no UTF-8 become U+FFFD, and each field has its bytes in hex beside it.\n"
     "A FILE may be \"-\" for standard input. The exit status is 1 where an entry is damaged or malformed.\n\n"

@@ -21,6 +21,14 @@ inline std::string JsonText(const Json& object) {
 // The same and a line feed.
 inline std::string JsonLine(const Json& object) { return JsonText(object) + "\n"; }
 
+// `text` as JSON; not an object where it isn't one. What lies deeper than anything of ours is dropped, so that nesting
+// costs no memory. Never throws.
+inline Json ParseJson(std::string_view text) {
+  constexpr int kDeepest = 8;
+  const auto is_near = [](int depth, Json::parse_event_t, const Json&) { return depth <= kDeepest; };
+  return Json::parse(text, is_near, false);
+}
+
 // Whether `bytes` can be a JSON text.
 inline bool IsUtf8(std::string_view bytes) {
   try {

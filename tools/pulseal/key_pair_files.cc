@@ -46,7 +46,7 @@ absl::Status CheckKeyDirectory(const std::string& path) {
   if (stat(path.c_str(), &directory) != 0) {
     if (errno != ENOENT) return ErrnoStatus(Shown(path));
     return absl::NotFoundError(
-        absl::StrCat(Shown(path), ": no such folder (pulseal keygen makes it with the first key)"));
+        absl::StrCat(Shown(path), ": no such folder (--key-dir names another; pulseal keygen makes one)"));
   }
   if (S_ISDIR(directory.st_mode)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(Shown(path), " is not a folder"));

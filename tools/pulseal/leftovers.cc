@@ -15,7 +15,7 @@ const char* Text(Leftovers::Outcome outcome) {
     case Leftovers::Outcome::kNotRead: return "not read";
     case Leftovers::Outcome::kDiscarded: return "discarded";
     case Leftovers::Outcome::kCiphertext: return "given as ciphertext in base64";
-    case Leftovers::Outcome::kCopiedAsFound: return "copied as found";
+    case Leftovers::Outcome::kCopiedAsFound: return "copied for the recipients that they had";
   }
   return "";
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "tools/pulseal/json_line.h"
 #include "tools/pulseal/report.h"
+#include "tools/pulseal/wire_text.h"
 
 namespace pulseal::tools {
 namespace {
@@ -71,13 +72,13 @@ absl::StatusOr<bool> MessageInput::Next(framing::SingleMessage* message) {
     }
     if (status.ok()) return true;
     ++left_out_;
-    Report(absl::StrCat("standard input: line ", line->number, " ", status.message(), " and was left out"));
+    Report(absl::StrCat("standard input: line ", line->number, " was left out: it ", status.message()));
   }
 }
 
 absl::Status MessageInput::Parse(std::string_view line, framing::SingleMessage* message) {
-  const Json object = Json::parse(line, nullptr, false);
-  if (!object.is_object()) return absl::InvalidArgumentError("is no JSON object");
+  const Json object = ParseJson(line);
+  if (!object.is_object()) return absl::InvalidArgumentError("is not a JSON object");
   payload_.clear();
   properties_.clear();
   int payloads = 0, keys = 0;
@@ -101,19 +102,25 @@ absl::Status MessageInput::Parse(std::string_view line, framing::SingleMessage* 
       status = TakeBase64(name, value, &bytes);
       key_ = absl::Base64Escape(bytes);
       message->partition_key_b64_encoded = true;
+    } else if (name == "ordering_key_base64") {
+      status = TakeBase64(name, value, &ordering_key_);
+      message->ordering_key = ordering_key_;
     } else if (name == "properties") {
       status = TakeProperties(value, &properties_);
     } else if (name == "event_time") {
       if (value.is_number_unsigned()) message->event_time = value.get<uint64_t>();
       if (!value.is_number_unsigned()) status = Wrong(name, "a number of milliseconds since 1970");
     } else if (std::find(std::begin(kPassedOver), std::end(kPassedOver), name) == std::end(kPassedOver)) {
-      return absl::InvalidArgumentError(absl::StrCat("has a member \"", name, "\" that no message has"));
+      return absl::InvalidArgumentError(absl::StrCat("has a member ", WireText(name), ", which no message has"));
     }
-    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("is no message: ", status.message()));
+    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("isn't a message: ", status.message()));
   }
   if (payloads != 1) return absl::InvalidArgumentError("needs one of \"payload\" and \"payload_base64\"");
   if (keys > 1) return absl::InvalidArgumentError("has both \"key\" and \"key_base64\"");
   if (payload_.size() > kMaxMessageSize) return absl::InvalidArgumentError("has a payload that is longer than 5 MiB");
+  if (properties_.size() > framing::kMaxProperties) {
+    return absl::InvalidArgumentError(absl::StrCat("has more than ", framing::kMaxProperties, " properties"));
+  }
   message->payload = payload_;
   if (keys > 0) message->partition_key = key_;
   for (const auto& [name, text] : properties_) message->properties.emplace_back(name, text);

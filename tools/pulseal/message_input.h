@@ -40,7 +40,7 @@ class MessageInput {
   const MessageFormat format_;
   LineReader lines_;
   uint64_t left_out_ = 0;
-  std::string payload_, key_;  // of the message read last, as are these
+  std::string payload_, key_, ordering_key_;  // of the message read last, as are these
   std::vector<std::pair<std::string, std::string>> properties_;
 };
 

@@ -25,6 +25,15 @@ void AddPlace(Place place, Json& object) {
   object["offset"] = place.offset;
 }
 
+using Properties = decltype(framing::SingleMessage::properties);
+
+// Behind each other, without looking for a name that comes twice: there may be a thousand, of anybody's choice.
+Json ToJson(const Properties& properties) {
+  Json::object_t object;
+  for (const auto& [name, value] : properties) object.emplace_back(std::string(name), value);
+  return object;
+}
+
 Json ToJson(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message, int32_t batch_index) {
   Json object;
   AddPlace(place, object);
@@ -40,7 +49,7 @@ Json ToJson(Place place, const framing::Outcome& outcome, const framing::SingleM
     is_base64 ? void(object["key_base64"] = *message.partition_key) : AddBytes("key", *message.partition_key, object);
   }
   if (message.ordering_key.has_value()) object["ordering_key_base64"] = Base64(*message.ordering_key);
-  for (const auto& [name, value] : message.properties) object["properties"][std::string(name)] = value;
+  if (!message.properties.empty()) object["properties"] = ToJson(message.properties);
   if (message.null_value) {
     object["payload"] = nullptr;
   } else {

@@ -2,7 +2,6 @@
 #include "tools/pulseal/peek_headers.h"
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "tools/pulseal/json_line.h"
 #include "tools/pulseal/metadata_schema.h"
 #include "tools/pulseal/wire_text.h"
 
@@ -107,7 +107,7 @@ const FieldSchema* FieldOf(const std::string& header) {
 
 // Newer brokers give all properties as one JSON object.
 bool AppendProperties(const std::string& json, std::string& out) {
-  const nlohmann::json object = nlohmann::json::parse(json, nullptr, false);
+  const Json object = ParseJson(json);
   if (!object.is_object()) return false;
   for (const auto& [name, value] : object.items()) {
     if (!value.is_string()) return false;

@@ -12,9 +12,8 @@
 
 namespace pulseal::tools {
 
-void DefinePrivateKeys(CLI::App& app, PrivateKeyArguments& arguments) {
-  app.add_option("--key-dir", arguments.key_directory, "Folder of the private keys (NAME.private.pem)")
-      ->capture_default_str();
+void DefinePrivateKeys(CLI::App& app, PrivateKeyArguments& arguments, const std::string& what) {
+  app.add_option("--key-dir", arguments.key_directory, "Folder of " + what)->capture_default_str();
   app.add_option("--passphrase-file", arguments.passphrase_file,
                  "Private keys are encrypted with the first line of this file");
 }

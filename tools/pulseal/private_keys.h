@@ -20,8 +20,9 @@ struct PrivateKeyArguments {
   std::string key_directory = "keys", passphrase_file;
 };
 
-// Adds --key-dir and --passphrase-file.
-void DefinePrivateKeys(CLI::App& app, PrivateKeyArguments& arguments);
+// Adds --key-dir, a folder of `what`, and --passphrase-file.
+void DefinePrivateKeys(CLI::App& app, PrivateKeyArguments& arguments,
+                       const std::string& what = "the private keys (NAME.private.pem)");
 
 // A LocalKeyWrapper over the folder; what it warns of is reported. NOT_FOUND where there is no such folder, and whatever
 // is wrong with the passphrase's file.

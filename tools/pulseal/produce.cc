@@ -152,6 +152,7 @@ class Producer {
     metadata.event_time = message.event_time;
     metadata.partition_key = message.partition_key;
     metadata.partition_key_b64_encoded = message.partition_key_b64_encoded;
+    metadata.ordering_key = message.ordering_key;
     metadata.null_value = message.null_value;
     for (const auto& [name, value] : message.properties) metadata.properties.emplace_back(name, value);
     return Record(std::move(metadata), message.payload, 1);
@@ -316,9 +317,12 @@ extern const Command kProduceCommand = {
     "recorded, and the exit status is 1. New messages go behind those that the file holds.\n"
     "With --format jsonl each line is a JSON object: payload (text, or null for a tombstone) or payload_base64, and "
     "if\n"
-    "wanted key or key_base64, properties (an object of texts) and event_time (milliseconds since 1970). What "
+    "wanted key or key_base64, ordering_key_base64, properties (an object of texts) and event_time (milliseconds since "
+    "1970). What "
     "\"pulseal\n"
-    "consume --format jsonl\" writes can be produced again.\n\n"
+    "consume --format jsonl\" writes can be produced again. Only payloads are encrypted: key, properties and times "
+    "travel\n"
+    "in clear, but for those of messages in a batch.\n\n"
     "Examples: pulseal produce orders.topic --to orders --to audit < messages.txt\n"
     "          pulseal produce orders.topic --to orders --batch 1000 --compression zstd < messages.txt\n"
     "          echo '{\"key\": \"k\", \"payload\": \"hello\"}' | pulseal produce orders.topic --to orders --format "

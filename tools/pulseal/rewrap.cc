@@ -29,8 +29,6 @@
 namespace pulseal::tools {
 namespace {
 
-// More private keys of one name than this are not tried.
-constexpr int kMostOperations = 1000;
 // Wrapped keys that are kept, so that messages of the same data key cost one unwrapping.
 constexpr size_t kMostDataKeys = 1000;
 
@@ -44,7 +42,7 @@ struct Arguments {
 // LocalKeyWrapper answers inside the call.
 absl::StatusOr<SecretBytes> Unwrap(KeyWrapper& keys, const WrappedKey& wrapped) {
   absl::StatusOr<SecretBytes> data_key = absl::InternalError("no answer");
-  keys.Unwrap(wrapped, kMostOperations, [&data_key](absl::StatusOr<Unwrapped> answer) {
+  keys.Unwrap(wrapped, DecryptorOptions().max_private_key_operations, [&data_key](absl::StatusOr<Unwrapped> answer) {
     if (answer.ok()) data_key = std::move(answer->data_key);
     if (!answer.ok()) data_key = answer.status();
   });
@@ -64,21 +62,17 @@ class Recipients {
   Recipients(std::shared_ptr<KeyWrapper> keys, std::vector<std::string> key_names)
       : keys_(std::move(keys)), key_names_(std::move(key_names)) {}
 
-  // For the data key in the first of `old` that opens, which is the message's.
-  absl::StatusOr<absl::Span<const WrappedKey>> WrapAgain(absl::Span<const WrappedKey> old) {
-    absl::Status why_not = absl::NotFoundError("no private key for any of its wrapped keys");
-    for (const WrappedKey& wrapped : old) {
-      const auto known = made_.find(wrapped.bytes);
-      if (known != made_.end()) return absl::MakeConstSpan(known->second);
-      absl::StatusOr<SecretBytes> data_key = Unwrap(*keys_, wrapped);
-      if (data_key.ok()) return Make(wrapped.bytes, std::make_shared<const SecretBytes>(*std::move(data_key)));
-      why_not = data_key.status();
-    }
-    return why_not;
+  // For the data key in `old`, which must be the one that the message is encrypted with.
+  absl::StatusOr<absl::Span<const WrappedKey>> WrapAgain(const WrappedKey& old) {
+    const auto known = made_.find({old.key_name, old.bytes});
+    if (known != made_.end()) return absl::MakeConstSpan(known->second);
+    absl::StatusOr<SecretBytes> data_key = Unwrap(*keys_, old);
+    if (!data_key.ok()) return data_key.status();
+    return Make(old, std::make_shared<const SecretBytes>(*std::move(data_key)));
   }
 
  private:
-  absl::StatusOr<absl::Span<const WrappedKey>> Make(const std::string& old,
+  absl::StatusOr<absl::Span<const WrappedKey>> Make(const WrappedKey& old,
                                                     const std::shared_ptr<const SecretBytes>& data_key) {
     std::vector<WrappedKey> wrapped_keys;
     for (const std::string& key_name : key_names_) {
@@ -87,24 +81,39 @@ class Recipients {
       wrapped_keys.push_back(*std::move(wrapped));
     }
     if (made_.size() >= kMostDataKeys) made_.clear();
-    return absl::MakeConstSpan(made_[old] = std::move(wrapped_keys));
+    return absl::MakeConstSpan(made_[{old.key_name, old.bytes}] = std::move(wrapped_keys));
   }
 
   const std::shared_ptr<KeyWrapper> keys_;
   const std::vector<std::string> key_names_;
-  std::map<std::string, std::vector<WrappedKey>> made_;  // by the wrapped key that opened
+  std::map<std::pair<std::string, std::string>, std::vector<WrappedKey>> made_;  // by key name and bytes of the old one
 };
+
+// The one of the message's wrapped keys that holds its data key. Anybody can put others beside it, which open too and hold
+// the data keys of other messages: what decides is that the payload authenticates under this one alone.
+absl::StatusOr<WrappedKey> FindDataKey(const framing::EntryView& entry, MessageDecryptor& decryptor) {
+  SecretBytes plaintext = SecretBytes::OfSize(entry.payload.size());
+  const Decision decision = decryptor.Decrypt(entry.metadata, entry.payload, plaintext.mutable_span());
+  if (decision.action != Decision::Action::kDeliver) return decision.status;
+  absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(entry.metadata);
+  if (!context.ok()) return context.status();
+  for (WrappedKey& key : context->keys) {
+    if (key.key_name != decision.key_name) continue;
+    const absl::StatusOr<std::string> alone = ReplaceWrappedKeys(entry.metadata, absl::MakeConstSpan(&key, 1));
+    if (!alone.ok()) return alone.status();
+    const Decision with_it = decryptor.Decrypt(*alone, entry.payload, plaintext.mutable_span());
+    if (with_it.action == Decision::Action::kDeliver) return std::move(key);
+  }
+  return absl::InternalError("no wrapped key opens the message by itself");
+}
 
 // The stored entry `stored` with new wrapped keys; otherwise why it has to stay as it is.
 absl::StatusOr<std::string> Rewrapped(std::string_view stored, MessageDecryptor& decryptor, Recipients& recipients) {
   const absl::StatusOr<framing::EntryView> entry = framing::ParseEntry(stored);
   if (!entry.ok()) return entry.status();
-  SecretBytes plaintext = SecretBytes::OfSize(entry->payload.size());
-  const Decision decision = decryptor.Decrypt(entry->metadata, entry->payload, plaintext.mutable_span());
-  if (decision.action != Decision::Action::kDeliver) return decision.status;
-  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(entry->metadata);
-  if (!context.ok()) return context.status();
-  const auto wrapped_keys = recipients.WrapAgain(context->keys);
+  const absl::StatusOr<WrappedKey> data_key = FindDataKey(*entry, decryptor);
+  if (!data_key.ok()) return data_key.status();
+  const auto wrapped_keys = recipients.WrapAgain(*data_key);
   if (!wrapped_keys.ok()) return wrapped_keys.status();
   const absl::StatusOr<std::string> metadata = ReplaceWrappedKeys(entry->metadata, *wrapped_keys);
   if (!metadata.ok()) return metadata.status();
@@ -149,10 +158,8 @@ absl::Status Copy(const std::string& name, TopicReader& topic, MessageDecryptor&
   return absl::CancelledError("interrupted");
 }
 
-bool IsFor(std::string_view metadata, const std::vector<std::string>& key_names) {
-  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(metadata);
-  return context.ok() &&
-         std::equal(context->keys.begin(), context->keys.end(), key_names.begin(), key_names.end(),
+bool AreFor(const std::vector<WrappedKey>& keys, const std::vector<std::string>& key_names) {
+  return std::equal(keys.begin(), keys.end(), key_names.begin(), key_names.end(),
                     [](const WrappedKey& key, const std::string& name) { return key.key_name == name; });
 }
 
@@ -161,7 +168,11 @@ bool IsRewrapped(std::string_view original, std::string_view rewrapped, const st
   if (original == rewrapped) return true;
   const absl::StatusOr<framing::EntryView> before = framing::ParseEntry(original),
                                            after = framing::ParseEntry(rewrapped);
-  return before.ok() && after.ok() && before->payload == after->payload && IsFor(after->metadata, key_names);
+  if (!before.ok() || !after.ok() || before->payload != after->payload) return false;
+  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(after->metadata);
+  if (!context.ok() || !AreFor(context->keys, key_names)) return false;
+  const absl::StatusOr<std::string> expected = ReplaceWrappedKeys(before->metadata, context->keys);
+  return expected.ok() && *expected == after->metadata;
 }
 
 // Reads both topics once more, from the disk: the first `entries` of the original have to be all of the rewrapped one.
@@ -180,7 +191,9 @@ absl::Status Verify(const Arguments& arguments, const std::string& rewrapped, ui
                                               " isn't what was written; the file was dropped"));
     }
   }
-  return absl::OkStatus();
+  const absl::StatusOr<TopicItem> end = NextEntry(**rewrapped_topic, arguments.out);
+  if (!end.ok() || end->kind == TopicItem::Kind::kEnd) return end.status();
+  return absl::DataLossError(absl::StrCat(Shown(arguments.out), ": more was read back than was written"));
 }
 
 absl::Status CheckNoFile(const std::string& path) {
@@ -197,6 +210,7 @@ absl::Status RewrapAll(const Arguments& arguments, MessageDecryptor& decryptor, 
   if (!topic.ok()) return topic.status();
   Progress progress((*topic)->file().get(), arguments.quiet);
   const PathAside aside(arguments.out, "new");
+  if (absl::Status status = aside.Create(); !status.ok()) return status;
   const auto out = TopicWriter::Open(aside.path());
   if (!out.ok()) return out.status();
   absl::Status status = Copy(arguments.topic, **topic, decryptor, recipients, **out, progress, leftovers);
@@ -250,7 +264,8 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--out", arguments->out, "The new topic file")->required()->type_name("NEW");
-  DefinePrivateKeys(app, arguments->keys);
+  DefinePrivateKeys(app, arguments->keys,
+                    "your private keys (NAME.private.pem) and the public keys after --to (NAME.public.pem)");
   app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
   return [arguments] { return Run(*arguments); };
 }
@@ -265,7 +280,9 @@ extern const Command kRewrapCommand = {
     "that\n"
     "can't be read is copied as it is, and the exit status is 1. The new file appears when it is complete and was "
     "read\n"
-    "back. Whoever could read the old file still can, and has the data keys: to shut somebody out, encrypt anew.\n\n"
+    "back. Whoever could read the old file still can, and has the data keys: to shut somebody out, encrypt anew. And "
+    "who\n"
+    "gets a data key reads all that is encrypted with it, elsewhere too.\n\n"
     "Example: pulseal rewrap orders.topic --to orders --to newcomer --out shared.topic",
     Define};
 
