@@ -62,7 +62,8 @@ TEST_F(ProduceConsumeTest, EachRecipientReadsWithNoKeyButHisOwnAndAStrangerNothi
       Run("pulseal consume t.topic --key-dir s"),
       (Outcome{1, "",
                "pulseal: t.topic: 20000 messages not read, the first in entry 1 at offset 16: wrapped key 1 of 2, "
-               "for \"orders\": private key \"orders\": s/orders.private.pem: no such file\n"}));
+               "for \"orders\": private key \"orders\": s/orders.private.pem: no such file; who "
+               "can read it: pulseal inspect t.topic --entry 1\n"}));
   EXPECT_EQ(Run("grep -c 12345 t.topic").out, "0\n");
 }
 
@@ -81,7 +82,7 @@ TEST_F(ProduceConsumeTest, FailureActions) {
       "echo three | pulseal produce t.topic --to orders");
   const std::string where =
       ", the first in entry 2 at offset 378: wrapped key for \"other\": private key \"other\": "
-      "keys/other.private.pem: no such file\n";
+      "keys/other.private.pem: no such file; who can read it: pulseal inspect t.topic --entry 2\n";
   EXPECT_EQ(Run("pulseal consume t.topic --on-failure fail"),
             (Outcome{1, "one\nthree\n", "pulseal: t.topic: 1 message not read" + where}));
   EXPECT_EQ(Run("pulseal consume t.topic --on-failure discard"),

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "pulseal/error.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/report.h"
 
@@ -18,6 +19,12 @@ const char* Text(Leftovers::Outcome outcome) {
     case Leftovers::Outcome::kCopiedAsFound: return "copied for the recipients that they had";
   }
   return "";
+}
+
+// A missing key is seldom a missing file: the messages are for somebody else.
+std::string WhoCanRead(const std::string& topic, std::string_view cause, Place place) {
+  if (cause != ReasonName(Reason::kKeyNotFound)) return "";
+  return absl::StrCat("; who can read it: pulseal inspect ", Shown(topic), " --entry ", place.entry_number);
 }
 
 }  // namespace
@@ -36,7 +43,7 @@ void Leftovers::ReportAll(const std::string& topic) const {
   for (const Group& group : groups_) {
     Report(absl::StrCat(Shown(topic), ": ", Count(group.messages, "message"), " ", Text(group.outcome),
                         ", the first in entry ", group.first.entry_number, " at offset ", group.first.offset, ": ",
-                        group.detail));
+                        group.detail, WhoCanRead(topic, group.cause, group.first)));
   }
 }
 
