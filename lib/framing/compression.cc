@@ -169,7 +169,7 @@ absl::Status NoMemory(const Codec& codec) {
 template <typename Bytes>
 Bytes WithoutNull(Bytes bytes) {
   static char nothing = 0;
-  return bytes.data() == nullptr ? Bytes(&nothing, 0) : bytes;
+  return bytes.data() == nullptr ? Bytes(&nothing, bytes.size()) : bytes;
 }
 
 }  // namespace

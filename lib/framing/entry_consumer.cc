@@ -57,6 +57,7 @@ Outcome OutcomeOf(AssembledMessage message) {
 
 std::vector<Outcome> OutcomesOf(std::vector<AssembledMessage> messages) {
   std::vector<Outcome> outcomes;
+  outcomes.reserve(messages.size());
   for (AssembledMessage& message : messages) outcomes.push_back(OutcomeOf(std::move(message)));
   return outcomes;
 }

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -240,7 +241,7 @@ class Bars {
   }
 
  private:
-  size_t Cells(double speed) const { return static_cast<size_t>(speed / most_ * width_ + 0.5); }
+  size_t Cells(double speed) const { return static_cast<size_t>(std::lround(speed / most_ * width_)); }
 
   const double width_;
   const bool is_utf8_ = WritesUtf8();
