@@ -31,17 +31,12 @@ struct Sample {
   std::string metadata, payload;
 };
 
-absl::Status Wrong(std::string_view member, const char* expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", absl::string_view(member.data(), member.size()), "\" has to be ", expected));
-}
-
 absl::StatusOr<std::string> Base64Of(const Json& object, const char* name) {
   std::string bytes;
   const auto value = object.find(name);
   if (value == object.end()) return absl::InvalidArgumentError(absl::StrCat("there is no \"", name, "\""));
   if (!value->is_string() || !absl::Base64Unescape(value->get_ref<const std::string&>(), &bytes)) {
-    return Wrong(name, "base64");
+    return WrongMember(name, "base64");
   }
   return bytes;
 }
@@ -52,9 +47,9 @@ absl::StatusOr<WrappedKey> ReadWrappedKey(const std::string& key_name, const Jso
   WrappedKey key = {key_name, *std::move(bytes), {}};
   const auto metadata = object.find("metadata");
   if (metadata == object.end() || metadata->is_null()) return key;
-  if (!metadata->is_object()) return Wrong("metadata", "an object of texts");
+  if (!metadata->is_object()) return WrongMember("metadata", "an object of texts");
   for (const auto& [name, value] : metadata->items()) {
-    if (!value.is_string()) return Wrong("metadata", "an object of texts");
+    if (!value.is_string()) return WrongMember("metadata", "an object of texts");
     key.metadata[name] = value.get<std::string>();
   }
   return key;
@@ -65,14 +60,15 @@ absl::StatusOr<int32_t> ReadCompression(const Json& value) {
   for (size_t i = 0; i < std::size(kNames); ++i) {
     if (value == kNames[i]) return static_cast<int32_t>(i);
   }
-  return Wrong("compressionType", "NONE, LZ4, ZLIB, ZSTD or SNAPPY");
+  return WrongMember("compressionType", "NONE, LZ4, ZLIB, ZSTD or SNAPPY");
 }
 
 // The encryptionContext of a frame from Pulsar's WebSocket endpoint.
 absl::StatusOr<EncryptionContext> ReadWebSocketContext(const Json& object) {
   EncryptionContext context;
   const auto keys = object.find("keys");
-  if (keys == object.end() || !keys->is_object() || keys->empty()) return Wrong("keys", "an object of wrapped keys");
+  if (keys == object.end() || !keys->is_object() || keys->empty())
+    return WrongMember("keys", "an object of wrapped keys");
   for (const auto& [key_name, value] : keys->items()) {
     absl::StatusOr<WrappedKey> key = ReadWrappedKey(key_name, value);
     if (!key.ok()) return key.status();
@@ -88,11 +84,11 @@ absl::StatusOr<EncryptionContext> ReadWebSocketContext(const Json& object) {
   }
   if (const auto value = object.find("uncompressedMessageSize"); value != object.end() && !value->is_null()) {
     if (!value->is_number_unsigned() || value->get<uint64_t>() > UINT32_MAX)
-      return Wrong("uncompressedMessageSize", "a size");
+      return WrongMember("uncompressedMessageSize", "a size");
     context.uncompressed_size = value->get<uint32_t>();
   }
   if (const auto value = object.find("batchSize"); value != object.end() && !value->is_null()) {
-    if (!value->is_number_unsigned() || value->get<uint64_t>() > INT32_MAX) return Wrong("batchSize", "a number");
+    if (!value->is_number_unsigned() || value->get<uint64_t>() > INT32_MAX) return WrongMember("batchSize", "a number");
     context.num_messages_in_batch = value->get<int32_t>();
   }
   return context;

@@ -8,6 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
 namespace pulseal::tools {
 
 using Json = nlohmann::ordered_json;
@@ -27,6 +30,12 @@ inline Json ParseJson(std::string_view text) {
   constexpr int kDeepest = 8;
   const auto is_near = [](int depth, Json::parse_event_t, const Json&) { return depth <= kDeepest; };
   return Json::parse(text, is_near, false);
+}
+
+// For a member of an object that isn't what was expected.
+inline absl::Status WrongMember(std::string_view member, const char* expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", absl::string_view(member.data(), member.size()), "\" has to be ", expected));
 }
 
 // Whether `bytes` can be a JSON text.

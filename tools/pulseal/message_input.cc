@@ -22,26 +22,21 @@ constexpr size_t kMaxJsonLineSize = 6 * kMaxMessageSize + 1024 * 1024;
 constexpr std::string_view kPassedOver[] = {"entry",       "offset",       "batch_index", "producer",
                                             "sequence_id", "publish_time", "encrypted",   "key_name"};
 
-absl::Status Wrong(std::string_view member, const char* expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", absl::string_view(member.data(), member.size()), "\" has to be ", expected));
-}
-
 absl::Status TakeText(std::string_view member, const Json& value, std::string* text) {
-  if (!value.is_string()) return Wrong(member, "a text");
+  if (!value.is_string()) return WrongMember(member, "a text");
   *text = value.get_ref<const std::string&>();
   return absl::OkStatus();
 }
 
 absl::Status TakeBase64(std::string_view member, const Json& value, std::string* bytes) {
   if (value.is_string() && absl::Base64Unescape(value.get_ref<const std::string&>(), bytes)) return absl::OkStatus();
-  return Wrong(member, "base64");
+  return WrongMember(member, "base64");
 }
 
 absl::Status TakeProperties(const Json& value, std::vector<std::pair<std::string, std::string>>* properties) {
-  if (!value.is_object()) return Wrong("properties", "an object of texts");
+  if (!value.is_object()) return WrongMember("properties", "an object of texts");
   for (const auto& [name, text] : value.items()) {
-    if (!text.is_string()) return Wrong("properties", "an object of texts");
+    if (!text.is_string()) return WrongMember("properties", "an object of texts");
     properties->emplace_back(name, text.get_ref<const std::string&>());
   }
   return absl::OkStatus();
@@ -109,7 +104,7 @@ absl::Status MessageInput::Parse(std::string_view line, framing::SingleMessage* 
       status = TakeProperties(value, &properties_);
     } else if (name == "event_time") {
       if (value.is_number_unsigned()) message->event_time = value.get<uint64_t>();
-      if (!value.is_number_unsigned()) status = Wrong(name, "a number of milliseconds since 1970");
+      if (!value.is_number_unsigned()) status = WrongMember(name, "a number of milliseconds since 1970");
     } else if (std::find(std::begin(kPassedOver), std::end(kPassedOver), name) == std::end(kPassedOver)) {
       return absl::InvalidArgumentError(absl::StrCat("has a member ", WireText(name), ", which no message has"));
     }
