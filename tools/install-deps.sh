@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# usage: tools/install-deps.sh [--ci]
+# usage: tools/install-deps.sh [--ci | --interop]
 #
-# Installs the Debian packages that building, testing and the demo need; with --ci also what the longer checks need. Prints
-# what is missing before it installs it, uses sudo unless run by root, and does nothing where nothing is missing.
+# Installs the Debian packages that building, testing and the demo need; with --ci also what the longer checks need, with
+# --interop what tests/interop needs. Prints what is missing before it installs it, uses sudo unless run by root, and does
+# nothing where nothing is missing.
 set -euo pipefail
 
 packages=(
@@ -19,10 +20,12 @@ packages=(
   python3-lz4 python3-snappy python3-zstandard
 )
 ci_packages=(clang-14 clang-format-14 clang-tidy-14 doxygen libclang-rt-14-dev gcovr)
+interop_packages=(ca-certificates curl maven openjdk-17-jdk-headless python3-venv)
 
 case "${1:-}" in
   "") ;;
   --ci) packages+=("${ci_packages[@]}") ;;
+  --interop) packages+=("${interop_packages[@]}") ;;
   *)
     sed -n '4s/^# //p' "$0" >&2
     exit 2
