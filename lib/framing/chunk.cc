@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <list>
+#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -85,7 +88,57 @@ std::string_view ChunkAt(std::string_view message, size_t max_chunk_size, int32_
                                               : message.substr(id * max_chunk_size, max_chunk_size);
 }
 
-std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now) {
+// What a ChunkAssembler has at hand: open messages, and failed ones that are remembered.
+class ChunkAssemblerState {
+ public:
+  using Ended = std::vector<AssembledMessage>;
+
+  explicit ChunkAssemblerState(const ChunkLimits& limits) : limits_(limits) {}
+
+  Ended Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now);
+  Ended Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status, bool discard,
+             std::chrono::nanoseconds now);
+  Ended Expire(std::chrono::nanoseconds now);
+  Ended Flush();
+  size_t open_messages() const { return open_.size(); }
+  size_t held_bytes() const { return held_bytes_; }
+
+ private:
+  struct Failure {
+    absl::Status status;
+    bool discard = false;
+  };
+  struct Message {
+    std::string uuid, identity;
+    int32_t num_chunks = 0;
+    bool encrypted = false;
+    std::chrono::nanoseconds since{0};      // it was begun, or failed
+    std::map<int32_t, SecretBytes> chunks;  // by chunk_id; emptied, but still there, where the message failed
+    size_t size = 0;                        // of the chunks' bytes
+    std::vector<uint64_t> cookies;
+    Failure failure;
+    size_t held = 0;  // its part of held_bytes_
+  };
+  using Messages = std::list<Message>;
+  using Index = std::unordered_map<std::string_view, Messages::iterator>;  // by identity; keys are the messages' own
+
+  void Count(Message* message);
+  void Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now, Ended* ended);
+  bool AnswerLate(const std::string& identity, int32_t chunk_id, uint64_t cookie, Ended* ended);
+  Messages::iterator FindOrBegin(const Chunk& chunk, std::string identity, std::chrono::nanoseconds now);
+  absl::Status Keep(const Chunk& chunk, Message* message);
+  void Complete(Messages::iterator message, Ended* ended);
+  void GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now, Ended* ended);
+  void Forget(Messages* messages, Messages::iterator message);
+  void HoldLimits(std::chrono::nanoseconds now, Ended* ended);
+
+  const ChunkLimits limits_;
+  Messages open_, failed_;  // each in the order of `since`
+  Index open_index_, failed_index_;
+  size_t held_bytes_ = 0;
+};
+
+ChunkAssemblerState::Ended ChunkAssemblerState::Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now) {
   Ended ended = Expire(now);
   absl::Status alone = CheckAlone(chunk, limits_);
   if (alone.ok() && chunk.payload.empty()) alone = Malformed(chunk, "it is empty");
@@ -98,8 +151,8 @@ std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t c
   return ended;
 }
 
-std::vector<AssembledMessage> ChunkAssembler::Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
-                                                   bool discard, std::chrono::nanoseconds now) {
+ChunkAssemblerState::Ended ChunkAssemblerState::Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
+                                                     bool discard, std::chrono::nanoseconds now) {
   Ended ended = Expire(now);
   if (ReasonOf(status) == Reason::kNotEncrypted || !CheckAlone(chunk, limits_).ok()) {
     ended.push_back(Failed(std::string(chunk.uuid), status, discard, /*before=*/false, {cookie}));
@@ -110,7 +163,7 @@ std::vector<AssembledMessage> ChunkAssembler::Fail(const Chunk& chunk, uint64_t 
   return ended;
 }
 
-std::vector<AssembledMessage> ChunkAssembler::Expire(std::chrono::nanoseconds now) {
+ChunkAssemblerState::Ended ChunkAssemblerState::Expire(std::chrono::nanoseconds now) {
   Ended ended;
   while (!open_.empty() && now - open_.front().since > limits_.max_age)
     GiveUp(open_.begin(), {TimedOut(), limits_.discard_failed}, now, &ended);
@@ -118,7 +171,7 @@ std::vector<AssembledMessage> ChunkAssembler::Expire(std::chrono::nanoseconds no
   return ended;
 }
 
-std::vector<AssembledMessage> ChunkAssembler::Flush() {
+ChunkAssemblerState::Ended ChunkAssemblerState::Flush() {
   Ended ended;
   while (!open_.empty()) GiveUp(open_.begin(), {TimedOut(), limits_.discard_failed}, {}, &ended);
   while (!failed_.empty()) Forget(&failed_, failed_.begin());
@@ -126,7 +179,7 @@ std::vector<AssembledMessage> ChunkAssembler::Flush() {
 }
 
 // Brings held_bytes_ up to date with `message`. Comes after all that can throw, so that the sum holds whatever throws.
-void ChunkAssembler::Count(Message* message) {
+void ChunkAssemblerState::Count(Message* message) {
   const size_t chunks = std::max(message->chunks.size(), message->cookies.size());
   const size_t held = message->size + message->uuid.size() + message->identity.size() + kOverhead * (1 + chunks);
   held_bytes_ = held_bytes_ - message->held + held;
@@ -134,8 +187,8 @@ void ChunkAssembler::Count(Message* message) {
 }
 
 // `failure` is what is known against the chunk already.
-void ChunkAssembler::Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now,
-                          Ended* ended) {
+void ChunkAssemblerState::Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now,
+                               Ended* ended) {
   std::string identity = IdentityOf(chunk);
   if (AnswerLate(identity, chunk.chunk_id, cookie, ended)) return;
   const Messages::iterator message = FindOrBegin(chunk, std::move(identity), now);
@@ -148,7 +201,7 @@ void ChunkAssembler::Take(const Chunk& chunk, uint64_t cookie, Failure failure, 
 }
 
 // Whether the chunk belongs to a message that has failed, and comes for the first time.
-bool ChunkAssembler::AnswerLate(const std::string& identity, int32_t chunk_id, uint64_t cookie, Ended* ended) {
+bool ChunkAssemblerState::AnswerLate(const std::string& identity, int32_t chunk_id, uint64_t cookie, Ended* ended) {
   const auto found = failed_index_.find(identity);
   if (found == failed_index_.end()) return false;
   Message& message = *found->second;
@@ -163,8 +216,8 @@ bool ChunkAssembler::AnswerLate(const std::string& identity, int32_t chunk_id, u
   return is_first;
 }
 
-ChunkAssembler::Messages::iterator ChunkAssembler::FindOrBegin(const Chunk& chunk, std::string identity,
-                                                               std::chrono::nanoseconds now) {
+ChunkAssemblerState::Messages::iterator ChunkAssemblerState::FindOrBegin(const Chunk& chunk, std::string identity,
+                                                                         std::chrono::nanoseconds now) {
   const auto found = open_index_.find(identity);
   if (found != open_index_.end()) return found->second;
   Messages begun(1);
@@ -181,7 +234,7 @@ ChunkAssembler::Messages::iterator ChunkAssembler::FindOrBegin(const Chunk& chun
 }
 
 // The chunk's bytes into `message`, unless it has them; what is wrong where they are too many or too few.
-absl::Status ChunkAssembler::Keep(const Chunk& chunk, Message* message) {
+absl::Status ChunkAssemblerState::Keep(const Chunk& chunk, Message* message) {
   if (message->chunks.count(chunk.chunk_id) > 0) return absl::OkStatus();
   const size_t size = message->size + chunk.payload.size();
   const auto total = static_cast<size_t>(chunk.total_size);
@@ -194,7 +247,7 @@ absl::Status ChunkAssembler::Keep(const Chunk& chunk, Message* message) {
   return absl::OkStatus();
 }
 
-void ChunkAssembler::Complete(Messages::iterator message, Ended* ended) {
+void ChunkAssemblerState::Complete(Messages::iterator message, Ended* ended) {
   AssembledMessage complete;
   complete.uuid = message->uuid;
   complete.encrypted = message->encrypted;
@@ -207,8 +260,8 @@ void ChunkAssembler::Complete(Messages::iterator message, Ended* ended) {
 }
 
 // Ends an open message that isn't complete, and remembers it among the failed ones.
-void ChunkAssembler::GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now,
-                            Ended* ended) {
+void ChunkAssemblerState::GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now,
+                                 Ended* ended) {
   ended->push_back(
       Failed(message->uuid, failure.status, failure.discard, /*before=*/false, std::exchange(message->cookies, {})));
   failed_index_.emplace(message->identity, message);
@@ -223,14 +276,14 @@ void ChunkAssembler::GiveUp(Messages::iterator message, const Failure& failure, 
 }
 
 // Removes a message from `messages`, one of our two lists.
-void ChunkAssembler::Forget(Messages* messages, Messages::iterator message) {
+void ChunkAssemblerState::Forget(Messages* messages, Messages::iterator message) {
   held_bytes_ -= message->held;
   (messages == &open_ ? open_index_ : failed_index_).erase(message->identity);
   messages->erase(message);
 }
 
 // What is remembered of failed messages goes before what is held of open ones.
-void ChunkAssembler::HoldLimits(std::chrono::nanoseconds now, Ended* ended) {
+void ChunkAssemblerState::HoldLimits(std::chrono::nanoseconds now, Ended* ended) {
   while (open_.size() > limits_.max_open_messages) GiveUp(open_.begin(), {GivenUpForOthers(), false}, now, ended);
   while (failed_.size() > limits_.max_open_messages) Forget(&failed_, failed_.begin());
   while (held_bytes_ > limits_.max_held_bytes && open_.size() + failed_.size() > 0) {
@@ -241,5 +294,26 @@ void ChunkAssembler::HoldLimits(std::chrono::nanoseconds now, Ended* ended) {
     }
   }
 }
+
+ChunkAssembler::ChunkAssembler(ChunkLimits limits) : state_(std::make_unique<ChunkAssemblerState>(limits)) {}
+
+ChunkAssembler::~ChunkAssembler() = default;
+
+std::vector<AssembledMessage> ChunkAssembler::Add(const Chunk& chunk, uint64_t cookie, std::chrono::nanoseconds now) {
+  return state_->Add(chunk, cookie, now);
+}
+
+std::vector<AssembledMessage> ChunkAssembler::Fail(const Chunk& chunk, uint64_t cookie, const absl::Status& status,
+                                                   bool discard, std::chrono::nanoseconds now) {
+  return state_->Fail(chunk, cookie, status, discard, now);
+}
+
+std::vector<AssembledMessage> ChunkAssembler::Expire(std::chrono::nanoseconds now) { return state_->Expire(now); }
+
+std::vector<AssembledMessage> ChunkAssembler::Flush() { return state_->Flush(); }
+
+size_t ChunkAssembler::open_messages() const { return state_->open_messages(); }
+
+size_t ChunkAssembler::held_bytes() const { return state_->held_bytes(); }
 
 }  // namespace pulseal::framing

@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "lib/framing/scratch.h"
 #include "lib/status.h"
 #include "pulseal/encryption_metadata.h"
+#include "pulseal/secret_bytes.h"
 
 namespace pulseal::framing {
 namespace {
@@ -116,16 +120,37 @@ bool MessageReader::Next(SingleMessage* message) {
   return true;
 }
 
-EntryConsumer::EntryConsumer(MessageDecryptor& decryptor, EntryConsumerOptions options)
-    : decryptor_(decryptor), options_(options), chunks_(LimitsOf(options)) {}
+// What an EntryConsumer keeps from one entry to the next.
+class EntryConsumerState {
+ public:
+  EntryConsumerState(MessageDecryptor& decryptor, const EntryConsumerOptions& options)
+      : decryptor_(decryptor), options_(options), chunks_(LimitsOf(options)) {}
 
-Consumed EntryConsumer::Consume(std::string_view metadata, std::string_view payload, uint64_t cookie,
-                                std::chrono::nanoseconds now) {
+  Consumed Consume(std::string_view metadata, std::string_view payload, uint64_t cookie, std::chrono::nanoseconds now);
+  Consumed Unpack(const Decision& decision, std::string_view metadata, uint64_t cookie, std::chrono::nanoseconds now);
+  std::vector<Outcome> Expire(std::chrono::nanoseconds now) { return OutcomesOf(chunks_.Expire(now)); }
+  std::vector<Outcome> Flush() { return OutcomesOf(chunks_.Flush()); }
+
+ private:
+  Consumed UnpackChunk(const Decision& decision, MessageMetadata metadata, uint64_t cookie,
+                       std::chrono::nanoseconds now);
+  Outcome UnpackWhole(Decision decision, MessageMetadata metadata, std::vector<uint64_t> cookies, int64_t* permits);
+  absl::Status Open(const MessageMetadata& metadata, std::string_view* payload, int64_t* permits);
+  absl::StatusOr<std::string_view> Decompressed(const MessageMetadata& metadata, std::string_view payload);
+
+  MessageDecryptor& decryptor_;
+  const EntryConsumerOptions options_;
+  ChunkAssembler chunks_;
+  SecretBytes plaintext_, assembled_, decompressed_;
+};
+
+Consumed EntryConsumerState::Consume(std::string_view metadata, std::string_view payload, uint64_t cookie,
+                                     std::chrono::nanoseconds now) {
   return Unpack(decryptor_.Decrypt(metadata, payload, Room(payload.size(), &plaintext_)), metadata, cookie, now);
 }
 
-Consumed EntryConsumer::Unpack(const Decision& decision, std::string_view metadata, uint64_t cookie,
-                               std::chrono::nanoseconds now) {
+Consumed EntryConsumerState::Unpack(const Decision& decision, std::string_view metadata, uint64_t cookie,
+                                    std::chrono::nanoseconds now) {
   absl::StatusOr<MessageMetadata> parsed = ParseMessageMetadata(metadata);
   const bool has_plaintext = decision.action == Action::kDeliver;
   Consumed consumed;
@@ -144,8 +169,8 @@ Consumed EntryConsumer::Unpack(const Decision& decision, std::string_view metada
   return consumed;
 }
 
-Consumed EntryConsumer::UnpackChunk(const Decision& decision, MessageMetadata metadata, uint64_t cookie,
-                                    std::chrono::nanoseconds now) {
+Consumed EntryConsumerState::UnpackChunk(const Decision& decision, MessageMetadata metadata, uint64_t cookie,
+                                         std::chrono::nanoseconds now) {
   const std::string wrapped_keys = WrappedKeysIn(metadata.encryption_fields);
   const Chunk chunk = {metadata.chunk_uuid,       metadata.num_chunks, metadata.chunk_id, metadata.total_chunk_size,
                        decision.was_encrypted,    decision.payload,    wrapped_keys,      metadata.compression,
@@ -176,8 +201,8 @@ Consumed EntryConsumer::UnpackChunk(const Decision& decision, MessageMetadata me
 }
 
 // Of a plaintext: a message or batch, or chunks that were put together.
-Outcome EntryConsumer::UnpackWhole(Decision decision, MessageMetadata metadata, std::vector<uint64_t> cookies,
-                                   int64_t* permits) {
+Outcome EntryConsumerState::UnpackWhole(Decision decision, MessageMetadata metadata, std::vector<uint64_t> cookies,
+                                        int64_t* permits) {
   const absl::Status status = Open(metadata, &decision.payload, permits);
   if (!status.ok()) {
     decision = Failed(std::move(decision), status, options_.discard_malformed && !IsNotNow(status));
@@ -187,7 +212,7 @@ Outcome EntryConsumer::UnpackWhole(Decision decision, MessageMetadata metadata, 
 }
 
 // Decompresses `payload`, and walks over it once where it is a batch, so that a batch is delivered whole or not at all.
-absl::Status EntryConsumer::Open(const MessageMetadata& metadata, std::string_view* payload, int64_t* permits) {
+absl::Status EntryConsumerState::Open(const MessageMetadata& metadata, std::string_view* payload, int64_t* permits) {
   const absl::StatusOr<std::string_view> decompressed = Decompressed(metadata, *payload);
   if (!decompressed.ok()) return decompressed.status();
   *payload = *decompressed;
@@ -199,8 +224,8 @@ absl::Status EntryConsumer::Open(const MessageMetadata& metadata, std::string_vi
   return messages.status();
 }
 
-absl::StatusOr<std::string_view> EntryConsumer::Decompressed(const MessageMetadata& metadata,
-                                                             std::string_view payload) {
+absl::StatusOr<std::string_view> EntryConsumerState::Decompressed(const MessageMetadata& metadata,
+                                                                  std::string_view payload) {
   const bool is_compressed = metadata.compression != Compression::kNone;
   // Some clients leave uncompressed_size out where nothing is compressed, so it isn't looked at there.
   const size_t size = is_compressed ? metadata.uncompressed_size : payload.size();
@@ -212,8 +237,23 @@ absl::StatusOr<std::string_view> EntryConsumer::Decompressed(const MessageMetada
   return Decompress(metadata.compression, payload, metadata.uncompressed_size, Room(size, &decompressed_));
 }
 
-std::vector<Outcome> EntryConsumer::Expire(std::chrono::nanoseconds now) { return OutcomesOf(chunks_.Expire(now)); }
+EntryConsumer::EntryConsumer(MessageDecryptor& decryptor, EntryConsumerOptions options)
+    : state_(std::make_unique<EntryConsumerState>(decryptor, options)) {}
 
-std::vector<Outcome> EntryConsumer::Flush() { return OutcomesOf(chunks_.Flush()); }
+EntryConsumer::~EntryConsumer() = default;
+
+Consumed EntryConsumer::Consume(std::string_view metadata, std::string_view payload, uint64_t cookie,
+                                std::chrono::nanoseconds now) {
+  return state_->Consume(metadata, payload, cookie, now);
+}
+
+Consumed EntryConsumer::Unpack(const Decision& decision, std::string_view metadata, uint64_t cookie,
+                               std::chrono::nanoseconds now) {
+  return state_->Unpack(decision, metadata, cookie, now);
+}
+
+std::vector<Outcome> EntryConsumer::Expire(std::chrono::nanoseconds now) { return state_->Expire(now); }
+
+std::vector<Outcome> EntryConsumer::Flush() { return state_->Flush(); }
 
 }  // namespace pulseal::framing

@@ -3,13 +3,16 @@
 // PRODUCER: batch -> compress -> encrypt, or compress -> split -> encrypt each
 #include "pulseal/framing/entry_producer.h"
 
+#include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "lib/framing/scratch.h"
 #include "lib/status.h"
 #include "pulseal/encryption_metadata.h"
 #include "pulseal/framing/chunk.h"
+#include "pulseal/secret_bytes.h"
 
 namespace pulseal::framing {
 namespace {
@@ -47,13 +50,37 @@ size_t ChunkMetadataSize(MessageMetadata metadata) {
 
 }  // namespace
 
-EntryProducer::~EntryProducer() {
-  Wipe(&batch_);
-  Wipe(&ciphertext_);  // plaintext, where kSend has sent some
-}
+// An EntryProducer's scratch memory, and what it does there.
+class EntryProducerState {
+ public:
+  EntryProducerState(MessageEncryptor& encryptor, const EntryProducerOptions& options)
+      : encryptor_(encryptor), options_(options) {}
+  EntryProducerState(const EntryProducerState&) = delete;
+  EntryProducerState& operator=(const EntryProducerState&) = delete;
+  ~EntryProducerState() {
+    Wipe(&batch_);
+    Wipe(&ciphertext_);
+  }
 
-absl::Status EntryProducer::SendBatch(MessageMetadata metadata, absl::Span<const SingleMessage> messages,
-                                      const EntrySink& sink) {
+  absl::Status Send(MessageMetadata metadata, std::string_view payload, const EntrySink& sink);
+  absl::Status SendBatch(MessageMetadata metadata, absl::Span<const SingleMessage> messages, const EntrySink& sink);
+
+ private:
+  absl::StatusOr<std::string_view> Compressed(std::string_view payload, MessageMetadata* metadata);
+  absl::Status SendWhole(MessageMetadata metadata, std::string_view payload, const EntrySink& sink);
+  absl::Status SendChunks(MessageMetadata metadata, std::string_view message, const EntrySink& sink);
+  absl::StatusOr<size_t> EncryptChunks(std::string_view message, size_t metadata_size);
+
+  MessageEncryptor& encryptor_;
+  const EntryProducerOptions options_;
+  std::string batch_;       // plaintext
+  SecretBytes compressed_;  // plaintext
+  std::string ciphertext_;  // plaintext, where kSend has sent some
+  std::string fields_;
+};
+
+absl::Status EntryProducerState::SendBatch(MessageMetadata metadata, absl::Span<const SingleMessage> messages,
+                                           const EntrySink& sink) {
   if (messages.empty()) return Misuse("batch: it has no message");
   size_t size = 0;
   for (const SingleMessage& message : messages) size += SizeInBatch(message);
@@ -66,7 +93,7 @@ absl::Status EntryProducer::SendBatch(MessageMetadata metadata, absl::Span<const
   return Send(std::move(metadata), batch_, sink);
 }
 
-absl::Status EntryProducer::Send(MessageMetadata metadata, std::string_view payload, const EntrySink& sink) {
+absl::Status EntryProducerState::Send(MessageMetadata metadata, std::string_view payload, const EntrySink& sink) {
   absl::Status status = CheckMessage(options_, metadata, payload.size());
   if (!status.ok()) return status;
   metadata.uncompressed_size = static_cast<uint32_t>(payload.size());
@@ -77,7 +104,7 @@ absl::Status EntryProducer::Send(MessageMetadata metadata, std::string_view payl
 }
 
 // Says in `metadata` what it did.
-absl::StatusOr<std::string_view> EntryProducer::Compressed(std::string_view payload, MessageMetadata* metadata) {
+absl::StatusOr<std::string_view> EntryProducerState::Compressed(std::string_view payload, MessageMetadata* metadata) {
   metadata->compression = Compression::kNone;
   if (options_.compression == Compression::kNone) return payload;
   const absl::Span<char> room = Room(MaxCompressedSize(options_.compression, payload.size()), &compressed_);
@@ -88,12 +115,11 @@ absl::StatusOr<std::string_view> EntryProducer::Compressed(std::string_view payl
   return compressed;
 }
 
-absl::Status EntryProducer::SendWhole(MessageMetadata metadata, std::string_view payload, const EntrySink& sink) {
+absl::Status EntryProducerState::SendWhole(MessageMetadata metadata, std::string_view payload, const EntrySink& sink) {
   metadata.chunk_uuid.clear();
   metadata.num_chunks = metadata.chunk_id = metadata.total_chunk_size = 0;
   const std::string serialized = metadata.Serialize();
   if (absl::Status status = CheckMetadata(serialized.size(), encryptor_.fields_size()); !status.ok()) return status;
-  // Before it grows: plaintext, where kSend has sent some.
   const size_t sealed_size = payload.size() + MessageEncryptor::kPayloadOverhead;
   if (ciphertext_.capacity() < sealed_size) Reserve(sealed_size, &ciphertext_);
   const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(payload, &ciphertext_, &fields_);
@@ -103,7 +129,7 @@ absl::Status EntryProducer::SendWhole(MessageMetadata metadata, std::string_view
   return sink({serialized, sealed->fields, sealed->payload, sealed->encrypted});
 }
 
-absl::Status EntryProducer::SendChunks(MessageMetadata metadata, std::string_view message, const EntrySink& sink) {
+absl::Status EntryProducerState::SendChunks(MessageMetadata metadata, std::string_view message, const EntrySink& sink) {
   if (metadata.chunk_uuid.empty()) {
     metadata.chunk_uuid = absl::StrCat(metadata.producer_name, "-", metadata.sequence_id);
   }
@@ -128,7 +154,7 @@ absl::Status EntryProducer::SendChunks(MessageMetadata metadata, std::string_vie
 }
 
 // All chunks of `message` into ciphertext_ and fields_, one behind the other. Returns the size of a chunk's plaintext.
-absl::StatusOr<size_t> EntryProducer::EncryptChunks(std::string_view message, size_t metadata_size) {
+absl::StatusOr<size_t> EntryProducerState::EncryptChunks(std::string_view message, size_t metadata_size) {
   constexpr size_t kOverhead = MessageEncryptor::kPayloadOverhead;
   const size_t fields_size = encryptor_.fields_size();
   if (absl::Status status = CheckMetadata(metadata_size, fields_size); !status.ok()) return status;
@@ -153,6 +179,20 @@ absl::StatusOr<size_t> EntryProducer::EncryptChunks(std::string_view message, si
     if (!sealed.ok()) return sealed.status();
   }
   return chunk_size;
+}
+
+EntryProducer::EntryProducer(MessageEncryptor& encryptor, EntryProducerOptions options)
+    : state_(std::make_unique<EntryProducerState>(encryptor, options)) {}
+
+EntryProducer::~EntryProducer() = default;
+
+absl::Status EntryProducer::Send(MessageMetadata metadata, std::string_view payload, const EntrySink& sink) {
+  return state_->Send(std::move(metadata), payload, sink);
+}
+
+absl::Status EntryProducer::SendBatch(MessageMetadata metadata, absl::Span<const SingleMessage> messages,
+                                      const EntrySink& sink) {
+  return state_->SendBatch(std::move(metadata), messages, sink);
 }
 
 }  // namespace pulseal::framing

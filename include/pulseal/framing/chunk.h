@@ -12,11 +12,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <list>
-#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -108,7 +106,8 @@ struct AssembledMessage {
 // plaintext, can open so many messages that the oldest are given up (left for redelivery).
 class PULSEAL_EXPORT ChunkAssembler {
  public:
-  explicit ChunkAssembler(ChunkLimits limits = ChunkLimits()) : limits_(limits) {}
+  explicit ChunkAssembler(ChunkLimits limits = ChunkLimits());
+  ~ChunkAssembler();
   ChunkAssembler(const ChunkAssembler&) = delete;
   ChunkAssembler& operator=(const ChunkAssembler&) = delete;
 
@@ -128,43 +127,11 @@ class PULSEAL_EXPORT ChunkAssembler {
   // All open messages, as if they had expired, and forgets the failed ones: the topic has ended.
   std::vector<AssembledMessage> Flush();
 
-  size_t open_messages() const { return open_.size(); }
-  size_t held_bytes() const { return held_bytes_; }  // at most max_held_bytes when a call has returned
+  size_t open_messages() const;
+  size_t held_bytes() const;  // at most max_held_bytes when a call has returned
 
  private:
-  struct Failure {
-    absl::Status status;
-    bool discard = false;
-  };
-  struct Message {
-    std::string uuid, identity;
-    int32_t num_chunks = 0;
-    bool encrypted = false;
-    std::chrono::nanoseconds since{0};      // it was begun, or failed
-    std::map<int32_t, SecretBytes> chunks;  // by chunk_id; emptied, but still there, where the message failed
-    size_t size = 0;                        // of the chunks' bytes
-    std::vector<uint64_t> cookies;
-    Failure failure;
-    size_t held = 0;  // its part of held_bytes_
-  };
-  using Messages = std::list<Message>;
-  using Index = std::unordered_map<std::string_view, Messages::iterator>;  // by identity; keys are the messages' own
-  using Ended = std::vector<AssembledMessage>;
-
-  void Count(Message* message);
-  void Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now, Ended* ended);
-  bool AnswerLate(const std::string& identity, int32_t chunk_id, uint64_t cookie, Ended* ended);
-  Messages::iterator FindOrBegin(const Chunk& chunk, std::string identity, std::chrono::nanoseconds now);
-  absl::Status Keep(const Chunk& chunk, Message* message);
-  void Complete(Messages::iterator message, Ended* ended);
-  void GiveUp(Messages::iterator message, const Failure& failure, std::chrono::nanoseconds now, Ended* ended);
-  void Forget(Messages* messages, Messages::iterator message);
-  void HoldLimits(std::chrono::nanoseconds now, Ended* ended);
-
-  const ChunkLimits limits_;
-  Messages open_, failed_;  // each in the order of `since`
-  Index open_index_, failed_index_;
-  size_t held_bytes_ = 0;
+  std::unique_ptr<class ChunkAssemblerState> state_;
 };
 
 }  // namespace pulseal::framing

@@ -8,19 +8,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "pulseal/export.h"
 #include "pulseal/framing/batch.h"
 #include "pulseal/framing/chunk.h"
 #include "pulseal/framing/compression.h"
 #include "pulseal/framing/message_metadata.h"
 #include "pulseal/message_decryptor.h"
-#include "pulseal/secret_bytes.h"
 
 namespace pulseal::framing {
 
@@ -88,6 +86,7 @@ class PULSEAL_EXPORT EntryConsumer {
  public:
   // `decryptor` must outlive this.
   explicit EntryConsumer(MessageDecryptor& decryptor, EntryConsumerOptions options = EntryConsumerOptions());
+  ~EntryConsumer();
   EntryConsumer(const EntryConsumer&) = delete;
   EntryConsumer& operator=(const EntryConsumer&) = delete;
 
@@ -105,16 +104,7 @@ class PULSEAL_EXPORT EntryConsumer {
   std::vector<Outcome> Flush();
 
  private:
-  Consumed UnpackChunk(const Decision& decision, MessageMetadata metadata, uint64_t cookie,
-                       std::chrono::nanoseconds now);
-  Outcome UnpackWhole(Decision decision, MessageMetadata metadata, std::vector<uint64_t> cookies, int64_t* permits);
-  absl::Status Open(const MessageMetadata& metadata, std::string_view* payload, int64_t* permits);
-  absl::StatusOr<std::string_view> Decompressed(const MessageMetadata& metadata, std::string_view payload);
-
-  MessageDecryptor& decryptor_;
-  const EntryConsumerOptions options_;
-  ChunkAssembler chunks_;
-  SecretBytes plaintext_, assembled_, decompressed_;
+  std::unique_ptr<class EntryConsumerState> state_;
 };
 
 }  // namespace pulseal::framing

@@ -8,18 +8,16 @@
 
 #include <cstddef>
 #include <functional>
-#include <string>
+#include <memory>
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "pulseal/export.h"
 #include "pulseal/framing/batch.h"
 #include "pulseal/framing/compression.h"
 #include "pulseal/framing/message_metadata.h"
 #include "pulseal/message_encryptor.h"
-#include "pulseal/secret_bytes.h"
 
 namespace pulseal::framing {
 
@@ -62,8 +60,7 @@ using EntrySink = std::function<absl::Status(const OutgoingEntry&)>;
 class PULSEAL_EXPORT EntryProducer {
  public:
   // `encryptor` must outlive this.
-  explicit EntryProducer(MessageEncryptor& encryptor, EntryProducerOptions options = EntryProducerOptions())
-      : encryptor_(encryptor), options_(options) {}
+  explicit EntryProducer(MessageEncryptor& encryptor, EntryProducerOptions options = EntryProducerOptions());
   ~EntryProducer();
   EntryProducer(const EntryProducer&) = delete;
   EntryProducer& operator=(const EntryProducer&) = delete;
@@ -79,16 +76,7 @@ class PULSEAL_EXPORT EntryProducer {
   absl::Status SendBatch(MessageMetadata metadata, absl::Span<const SingleMessage> messages, const EntrySink& sink);
 
  private:
-  absl::StatusOr<std::string_view> Compressed(std::string_view payload, MessageMetadata* metadata);
-  absl::Status SendWhole(MessageMetadata metadata, std::string_view payload, const EntrySink& sink);
-  absl::Status SendChunks(MessageMetadata metadata, std::string_view message, const EntrySink& sink);
-  absl::StatusOr<size_t> EncryptChunks(std::string_view message, size_t metadata_size);
-
-  MessageEncryptor& encryptor_;
-  const EntryProducerOptions options_;
-  std::string batch_;       // plaintext
-  SecretBytes compressed_;  // plaintext
-  std::string ciphertext_, fields_;
+  std::unique_ptr<class EntryProducerState> state_;
 };
 
 }  // namespace pulseal::framing
