@@ -228,8 +228,10 @@ TEST_F(InspectTest, DamageAnywhere) {
   EXPECT_THAT(inspected.out, HasSubstr("\n- at 704: damaged, 344 bytes\n- at 1048: cut short, 339 bytes\n\ntopic"));
   EXPECT_THAT(inspected.out,
               ContainsRegex("\nmalformed          1 entry, the first in entry 2 at offset 360: .*checksum"));
-  EXPECT_THAT(inspected.out, HasSubstr("\ndamaged            1 place, 344 bytes, the first at offset 704\n"
-                                       "cut short          the last 339 bytes, from offset 1048\n"));
+  EXPECT_THAT(
+      inspected.out,
+      HasSubstr("\ndamaged            1 place, 344 bytes, the first at offset 704; no entry from offset 704 on\n"
+                "cut short          the last 339 bytes, from offset 1048\n"));
   const Outcome damaged = Inspect("t.topic --entry 2");
   EXPECT_EQ(damaged.status, 1);
   EXPECT_EQ(damaged.out, "");

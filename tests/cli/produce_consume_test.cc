@@ -177,8 +177,7 @@ TEST_F(ProduceConsumeTest, TopicsThatAreNone) {
   EXPECT_EQ(Run("pulseal consume text"), Failure(not_a_topic));
   EXPECT_EQ(Run("echo x | pulseal produce text --to orders"), Failure(not_a_topic));
   EXPECT_EQ(Run("cat text").out, "hello\n");
-  EXPECT_EQ(Run("pulseal consume keys"),
-            Failure("keys is a directory; a topic is a file that \"pulseal produce\" makes"));
+  EXPECT_EQ(Run("pulseal consume keys"), Failure("keys is a folder; a topic is a file that \"pulseal produce\" makes"));
   EXPECT_EQ(Run("echo x | pulseal produce keys --to orders"), Failure("keys: Is a directory"));
   EXPECT_EQ(Run("echo x | pulseal produce none/t --to orders"), Failure("none/t: No such file or directory"));
   EXPECT_EQ(Run("pulseal consume fifo").status, 3);
@@ -219,6 +218,22 @@ TEST_F(ProduceConsumeTest, DamageIsSkippedByReadersAndRefusedByWriters) {
             Failure("t.topic: damaged at offset 16, so nothing was appended; \"pulseal consume t.topic\" reads what is "
                     "left of it. Append to another file"));
   EXPECT_EQ(Run("cmp t.topic before"), kQuietSuccess);
+}
+
+// Every head vouches for its offset, so that a byte more or less puts all that follows in the wrong place; and a byte for
+// the one that is missing puts it back.
+TEST_F(ProduceConsumeTest, ALostByteCostsAllBehindItUntilItIsFilledIn) {
+  Run("for i in 1 2 3; do echo $i | pulseal produce whole.topic --to orders; done");
+  Run("{ head -c 100 whole.topic; tail -c +102 whole.topic; } > t.topic");
+  const Outcome consumed = Run("pulseal consume t.topic");
+  EXPECT_EQ(consumed.status, 1);
+  EXPECT_EQ(consumed.out, "");
+  EXPECT_THAT(consumed.err, ::testing::EndsWith("pulseal: t.topic: damaged in 1 place: 719 bytes skipped, the first at "
+                                                "offset 376; nothing can be read from offset 376 on\n"));
+  EXPECT_EQ(Run("offset=100; { head -c $offset t.topic; printf X; tail -c +$((offset + 1)) t.topic; } > filled.topic; "
+                "pulseal consume filled.topic 2> log")
+                .out,
+            "2\n3\n");
 }
 
 TEST_F(ProduceConsumeTest, ADamagedEntryIsNotReadAndTheOthersAre) {
@@ -273,6 +288,41 @@ END)"),
   }
 }
 
+TEST_F(ProduceConsumeTest, FromBehindTheEnd) {
+  Run("seq 3 | pulseal produce t.topic --to orders; pulseal produce none.topic --to orders");
+  EXPECT_EQ(Run("pulseal consume t.topic --from 3"), (Outcome{0, "3\n", ""}));
+  EXPECT_EQ(Run("pulseal consume t.topic --from 4"),
+            (Outcome{0, "", "pulseal: t.topic: nothing to read from entry 4 on: the last one is 3\n"}));
+  EXPECT_EQ(Run("pulseal consume none.topic"), kQuietSuccess);
+  EXPECT_EQ(Run("pulseal consume none.topic --from 2"),
+            (Outcome{0, "", "pulseal: none.topic: nothing to read from entry 2 on: the last one is 0\n"}));
+  // With --follow it waits for that entry.
+  EXPECT_EQ(Run("mkfifo out; pulseal consume t.topic --from 5 --follow > out & exec 3< out; "
+                "seq 4 5 | pulseal produce t.topic --to orders; sed 1q <&3; exec 3<&-; wait $!; echo $?"),
+            (Outcome{0, "5\n141\n", ""}));
+}
+
+TEST_F(ProduceConsumeTest, NamesThatAreNone) {
+  for (const std::string name : {"../x", ".x", "a/b"}) {
+    for (const std::string command : {"produce t.topic", "rewrap t.topic --out o"}) {
+      const Outcome refused = Run("pulseal " + command + " --to " + name);
+      EXPECT_EQ(refused.status, 2) << refused;
+      EXPECT_THAT(refused.err, HasSubstr("pulseal: --to: a key name has 1 to 200 bytes, doesn't begin with a dot and "
+                                         "has no slash; \"" +
+                                         name + "\" can't be one"));
+    }
+  }
+}
+
+TEST_F(ProduceConsumeTest, ACommaSeparatesNoNames) {
+  const Outcome refused = Run("pulseal produce t.topic --to orders,audit");
+  EXPECT_EQ(refused.status, 3);
+  EXPECT_THAT(refused.err, ::testing::EndsWith("; commas don't separate names: --to orders --to audit\n"));
+  // It may be part of one.
+  shell_.GiveKeyPair("rsa-2048", "a,b");
+  EXPECT_EQ(Run("echo one | pulseal produce t.topic --to a,b && pulseal consume t.topic"), (Outcome{0, "one\n", ""}));
+}
+
 TEST_F(ProduceConsumeTest, ASecondWriterIsRefused) {
   const Outcome both = Run(
       "mkfifo go; pulseal produce t.topic --to orders < go & exec 3> go; echo one >&3; "
@@ -296,6 +346,9 @@ TEST_F(ProduceConsumeTest, AFullDiskKeepsWhatWasRecordedWhole) {
 
 TEST_F(ProduceConsumeTest, OutputThatCanNotBeWritten) {
   Run("seq 10 | pulseal produce t.topic --to orders");
+  EXPECT_EQ(Run("seq 11 13 | pulseal produce t.topic --to orders --json > /dev/full"),
+            Failure("standard output: No space left on device (3 messages recorded all the same)"));
+  EXPECT_EQ(Run("pulseal consume t.topic 2> log | tail -n 1").out, "13\n");
   EXPECT_EQ(Run("pulseal consume t.topic > /dev/full"), Failure("standard output: No space left on device"));
   EXPECT_EQ(Run("pulseal consume t.topic >&-"), Failure("standard output: Bad file descriptor"));
 }

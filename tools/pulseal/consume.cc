@@ -8,6 +8,7 @@
 #include <csignal>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,7 +77,8 @@ framing::EntryConsumerOptions ToConsumerOptions(const Arguments& arguments) {
 // Bytes of the file that belong to no record.
 struct Damage {
   uint64_t places = 0, bytes = 0, first_offset = 0;
-  TopicItem torn_tail;  // kEnd: none
+  std::optional<uint64_t> nothing_from;  // where no record follows the last place
+  TopicItem torn_tail;                   // kEnd: none
 };
 
 Leftovers::Outcome OutcomeOf(Decision::Action action) {
@@ -112,9 +114,16 @@ class Consumption {
   void ReportLeftovers() const {
     leftovers_.ReportAll(arguments_.topic);
     const std::string name = Shown(arguments_.topic);
+    if (arguments_.from > std::max<uint64_t>(entry_number_, 1) && !Interrupted()) {
+      Report(
+          absl::StrCat(name, ": nothing to read from entry ", arguments_.from, " on: the last one is ", entry_number_));
+    }
     if (damage_.places > 0) {
       Report(absl::StrCat(name, ": damaged in ", Count(damage_.places, "place"), ": ", Count(damage_.bytes, "byte"),
-                          " skipped, the first at offset ", damage_.first_offset));
+                          " skipped, the first at offset ", damage_.first_offset,
+                          damage_.nothing_from
+                              ? absl::StrCat("; nothing can be read from offset ", *damage_.nothing_from, " on")
+                              : ""));
     }
     if (HasTornTail()) {
       Report(absl::StrCat(name, ": ends inside a record: the last ", Count(damage_.torn_tail.size, "byte"),
@@ -135,11 +144,13 @@ class Consumption {
     switch (item.kind) {
       case TopicItem::Kind::kEntry:
         damage_.torn_tail = {};
+        damage_.nothing_from.reset();
         progress_.At(item.offset);
         return ++entry_number_ < arguments_.from ? absl::OkStatus() : Consume(item.entry, {entry_number_, item.offset});
       case TopicItem::Kind::kDamage:
         if (damage_.places++ == 0) damage_.first_offset = item.offset;
         damage_.bytes += item.size;
+        damage_.nothing_from = item.offset;
         return absl::OkStatus();
       case TopicItem::Kind::kTornTail: damage_.torn_tail = item; return absl::OkStatus();
       case TopicItem::Kind::kEnd: return WaitForMore();

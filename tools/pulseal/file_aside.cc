@@ -5,21 +5,22 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tools/pulseal/file.h"
 
 namespace pulseal::tools {
 
-PathAside::PathAside(const std::string& path, const char* ending) {
-  const size_t name_at = path.rfind('/') + 1;
-  path_ = absl::StrCat(path.substr(0, name_at), ".", path.substr(name_at), ".", getpid(), ".", ending);
+PathAside::PathAside(std::string path, const char* ending) : beside_(std::move(path)) {
+  const size_t name_at = beside_.rfind('/') + 1;
+  path_ = absl::StrCat(beside_.substr(0, name_at), ".", beside_.substr(name_at), ".", getpid(), ".", ending);
   Remove();  // what a killed program with the same process id left
 }
 
 absl::Status PathAside::Create() const {
   const FileDescriptor file(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666));
-  return file.valid() ? absl::OkStatus() : ErrnoStatus(Shown(path_));
+  return file.valid() ? absl::OkStatus() : ErrnoStatus(Shown(beside_));
 }
 
 void PathAside::Remove() const { unlink(path_.c_str()); }

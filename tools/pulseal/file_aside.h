@@ -13,12 +13,13 @@ namespace pulseal::tools {
 // The path of a file beside `path`, hidden, so that no key reader takes it for a key; removed with this object.
 class PathAside {
  public:
-  PathAside(const std::string& path, const char* ending);
+  PathAside(std::string path, const char* ending);
   PathAside(const PathAside&) = delete;
   PathAside& operator=(const PathAside&) = delete;
   ~PathAside() { Remove(); }
 
-  // Makes the file, empty. ALREADY_EXISTS where somebody else has put something there.
+  // Makes the file, empty. ALREADY_EXISTS where somebody else has put something there. Messages name the path that the
+  // file lies beside.
   absl::Status Create() const;
 
   const std::string& path() const { return path_; }
@@ -27,6 +28,7 @@ class PathAside {
  private:
   void Remove() const;
 
+  const std::string beside_;
   std::string path_;
 };
 

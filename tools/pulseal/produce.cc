@@ -23,6 +23,7 @@
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
 #include "tools/pulseal/json_line.h"
+#include "tools/pulseal/key_names.h"
 #include "tools/pulseal/key_pair_files.h"
 #include "tools/pulseal/message_input.h"
 #include "tools/pulseal/progress.h"
@@ -214,14 +215,10 @@ absl::Status PrintSummary(const TopicWriter& topic, const MessageInput& input, c
                          {"counters", ToJson(encryptor.counters())}}));
 }
 
-// A usage error where options or names are at fault, and otherwise what is.
 ExitCode RefusedBy(const Arguments& arguments, const absl::Status& status) {
-  if (absl::IsInvalidArgument(status)) {
-    Report(absl::StrCat("--to: ", status.message()));
-    return ExitCode::kUsage;
-  }
   const absl::Status folder = CheckKeyDirectory(arguments.key_directory);
-  return EnvironmentFailure(folder.ok() ? status : folder);
+  const bool is_due_to_names = folder.ok() || absl::IsInvalidArgument(status);
+  return is_due_to_names ? RefusedRecipients(arguments.key_names, status) : EnvironmentFailure(folder);
 }
 
 ExitCode Run(const Arguments& arguments) {
@@ -260,8 +257,10 @@ ExitCode Run(const Arguments& arguments) {
   }
   if (Interrupted()) Report(absl::StrCat("interrupted: ", recorded, " recorded"));
   if (arguments.json) {
-    if (absl::Status status = PrintSummary(**topic, input, **encryptor); !status.ok())
-      return EnvironmentFailure(status);
+    if (absl::Status status = PrintSummary(**topic, input, **encryptor); !status.ok()) {
+      return EnvironmentFailure(
+          absl::Status(status.code(), absl::StrCat(status.message(), " (", recorded, " recorded all the same)")));
+    }
   }
   return input.left_out() > 0 ? ExitCode::kMessagesLeft : ExitCode::kDone;
 }
@@ -269,11 +268,7 @@ ExitCode Run(const Arguments& arguments) {
 std::function<ExitCode()> Define(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("TOPIC", arguments->topic, "Topic file, made where there is none")->required();
-  app.add_option("--to", arguments->key_names, "Who may read: the name of a key; once for each")
-      ->required()
-      ->type_name("NAME")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  DefineKeyNames(app, arguments->key_names, "Who may read");
   app.add_option("--key-dir", arguments->key_directory, "Folder of the public keys (NAME.public.pem)")
       ->capture_default_str();
   app.add_option("--format", arguments->format, "What a line is: a message, or a JSON object that holds one")

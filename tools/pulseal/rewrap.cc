@@ -18,7 +18,7 @@
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/file_aside.h"
 #include "tools/pulseal/interrupt.h"
-#include "tools/pulseal/key_pair_files.h"
+#include "tools/pulseal/key_names.h"
 #include "tools/pulseal/leftovers.h"
 #include "tools/pulseal/private_keys.h"
 #include "tools/pulseal/progress.h"
@@ -179,7 +179,7 @@ bool IsRewrapped(std::string_view original, std::string_view rewrapped, const st
 absl::Status Verify(const Arguments& arguments, const std::string& rewrapped, uint64_t entries) {
   const auto original_topic = TopicReader::Open(arguments.topic);
   if (!original_topic.ok()) return original_topic.status();
-  const auto rewrapped_topic = TopicReader::Open(rewrapped);
+  const auto rewrapped_topic = TopicReader::Open(rewrapped, arguments.out);
   if (!rewrapped_topic.ok()) return rewrapped_topic.status();
   for (uint64_t i = 0; i < entries; ++i) {
     const absl::StatusOr<TopicItem> before = NextEntry(**original_topic, arguments.topic);
@@ -211,7 +211,7 @@ absl::Status RewrapAll(const Arguments& arguments, MessageDecryptor& decryptor, 
   Progress progress((*topic)->file().get(), arguments.quiet);
   const PathAside aside(arguments.out, "new");
   if (absl::Status status = aside.Create(); !status.ok()) return status;
-  const auto out = TopicWriter::Open(aside.path());
+  const auto out = TopicWriter::Open(aside.path(), arguments.out);
   if (!out.ok()) return out.status();
   absl::Status status = Copy(arguments.topic, **topic, decryptor, recipients, **out, progress, leftovers);
   if (status.ok()) status = Verify(arguments, aside.path(), (*out)->entries_written());
@@ -240,9 +240,7 @@ ExitCode Run(const Arguments& arguments) {
   const absl::StatusOr<std::shared_ptr<KeyWrapper>> keys = OpenPrivateKeys(arguments.keys);
   if (!keys.ok()) return EnvironmentFailure(keys.status());
   if (const absl::Status status = CheckRecipients(arguments, *keys); !status.ok()) {
-    if (!absl::IsInvalidArgument(status)) return EnvironmentFailure(status);
-    Report(absl::StrCat("--to: ", status.message()));
-    return ExitCode::kUsage;
+    return RefusedRecipients(arguments.key_names, status);
   }
   const auto decryptor = MakeDecryptor(*keys);
   if (!decryptor.ok()) return EnvironmentFailure(decryptor.status());
@@ -258,11 +256,7 @@ ExitCode Run(const Arguments& arguments) {
 std::function<ExitCode()> Define(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("TOPIC", arguments->topic, "Topic file")->required();
-  app.add_option("--to", arguments->key_names, "Who may read from now on: the name of a key; once for each")
-      ->required()
-      ->type_name("NAME")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  DefineKeyNames(app, arguments->key_names, "Who may read from now on");
   app.add_option("--out", arguments->out, "The new topic file")->required()->type_name("NEW");
   DefinePrivateKeys(app, arguments->keys,
                     "your private keys (NAME.private.pem) and the public keys after --to (NAME.public.pem)");

@@ -19,22 +19,22 @@ constexpr size_t kReadSize = 256 * 1024;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TopicReader>> TopicReader::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<TopicReader>> TopicReader::Open(const std::string& path, const std::string& name) {
   // O_NONBLOCK, so that a FIFO is refused instead of waited for.
   FileDescriptor topic(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!topic.valid()) return ErrnoStatus(Shown(path));
-  return Read(std::move(topic), path);
+  if (!topic.valid()) return ErrnoStatus(Shown(name));
+  return Read(std::move(topic), name);
 }
 
-absl::StatusOr<std::unique_ptr<TopicReader>> TopicReader::Read(FileDescriptor topic, const std::string& path) {
+absl::StatusOr<std::unique_ptr<TopicReader>> TopicReader::Read(FileDescriptor topic, const std::string& name) {
   struct stat file;
-  if (fstat(topic.get(), &file) != 0) return ErrnoStatus(Shown(path));
+  if (fstat(topic.get(), &file) != 0) return ErrnoStatus(Shown(name));
   if (!S_ISREG(file.st_mode)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(Shown(path), S_ISDIR(file.st_mode) ? " is a directory" : " is not a regular file",
-                     "; a topic is a file that \"pulseal produce\" makes"));
+    return absl::FailedPreconditionError(absl::StrCat(Shown(name),
+                                                      S_ISDIR(file.st_mode) ? " is a folder" : " is not a regular file",
+                                                      "; a topic is a file that \"pulseal produce\" makes"));
   }
-  std::unique_ptr<TopicReader> reader(new TopicReader(std::move(topic), path));
+  std::unique_ptr<TopicReader> reader(new TopicReader(std::move(topic), name));
   if (absl::Status status = reader->CheckFileHeader(); !status.ok()) return status;
   return reader;
 }
@@ -44,11 +44,11 @@ absl::Status TopicReader::CheckFileHeader() {
   if (absl::Status status = Want(kTopicFileHeader.size()); !status.ok()) return status;
   const std::string_view header = Window().substr(0, kTopicFileHeader.size());
   if (header.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(Shown(path_), " is empty: nothing was ever produced to it"));
+    return absl::FailedPreconditionError(absl::StrCat(Shown(name_), " is empty: nothing was ever produced to it"));
   }
   if (header != kTopicFileHeader.substr(0, header.size())) {
     return absl::FailedPreconditionError(absl::StrCat(
-        Shown(path_), " is not a topic file: it doesn't begin with \"pulseal-topic 1\" and a line feed (offset 0)"));
+        Shown(name_), " is not a topic file: it doesn't begin with \"pulseal-topic 1\" and a line feed (offset 0)"));
   }
   if (header.size() == kTopicFileHeader.size()) Advance(header.size());
   return absl::OkStatus();
@@ -120,7 +120,7 @@ absl::Status TopicReader::Want(size_t size) {
     const ssize_t count =
         pread(file_.get(), buffer_.data() + end_, buffer_.size() - end_, static_cast<off_t>(offset_ + end_));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoStatus(Shown(path_));
+    if (count < 0) return ErrnoStatus(Shown(name_));
     if (count == 0) break;
     end_ += static_cast<size_t>(count);
   }

@@ -37,10 +37,12 @@ class TopicReader {
  public:
   // NOT_FOUND where there is no such file, FAILED_PRECONDITION where it isn't a topic file, and whatever code the
   // system's error has. The message names the file.
-  static absl::StatusOr<std::unique_ptr<TopicReader>> Open(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<TopicReader>> Open(const std::string& path) { return Open(path, path); }
+  // The same with `name` for `path` in messages.
+  static absl::StatusOr<std::unique_ptr<TopicReader>> Open(const std::string& path, const std::string& name);
 
-  // Reads the open file `topic`, which is `path` in messages.
-  static absl::StatusOr<std::unique_ptr<TopicReader>> Read(FileDescriptor topic, const std::string& path);
+  // Reads the open file `topic`, which is `name` in messages.
+  static absl::StatusOr<std::unique_ptr<TopicReader>> Read(FileDescriptor topic, const std::string& name);
 
   // The next item; after kTornTail, kEnd. kEnd may be followed by more once the file has grown. An error of the system ends the reading.
   absl::StatusOr<TopicItem> Next();
@@ -51,7 +53,7 @@ class TopicReader {
   const FileDescriptor& file() const { return file_; }
 
  private:
-  TopicReader(FileDescriptor file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  TopicReader(FileDescriptor file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
 
   absl::Status CheckFileHeader();
   absl::StatusOr<TopicItem> ItemHere();
@@ -63,7 +65,7 @@ class TopicReader {
   bool IsBeingWritten() const;
 
   FileDescriptor file_;
-  std::string path_;
+  std::string name_;
   std::vector<char> buffer_;
   size_t begin_ = 0, end_ = 0;  // buffer_[begin_, end_) is the file from offset_ on
   uint64_t offset_ = 0;

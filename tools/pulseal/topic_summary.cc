@@ -36,6 +36,7 @@ void TopicSummary::Tally::Add(Place place, uint64_t new_messages) {
 }
 
 void TopicSummary::AddEntry(Place place, uint64_t bytes, const EntryFacts& facts, const Recipients& recipients) {
+  nothing_from_.reset();
   const uint64_t messages = facts.messages();
   bytes_ += bytes;
   all_.Add(place, messages);
@@ -66,6 +67,7 @@ void TopicSummary::MeetDataKey(const Recipients& recipients) {
 
 void TopicSummary::AddMalformed(Place place, uint64_t bytes, const absl::Status& problem) {
   if (malformed_.entries == 0) first_problem_ = std::string(problem.message());
+  nothing_from_.reset();
   bytes_ += bytes;
   all_.Add(place, 1);
   malformed_.Add(place, 1);
@@ -74,6 +76,7 @@ void TopicSummary::AddMalformed(Place place, uint64_t bytes, const absl::Status&
 void TopicSummary::AddDamage(uint64_t offset, uint64_t bytes) {
   damage_.Add({0, offset}, 0);
   damaged_bytes_ += bytes;
+  nothing_from_ = offset;
 }
 
 void TopicSummary::AddTornTail(uint64_t offset, uint64_t bytes) {
@@ -125,7 +128,8 @@ std::string TopicSummary::Text() const {
   if (damage_.entries > 0) {
     AppendRow("damaged",
               absl::StrCat(Count(damage_.entries, "place"), ", ", Count(damaged_bytes_, "byte"),
-                           ", the first at offset ", damage_.first.offset),
+                           ", the first at offset ", damage_.first.offset,
+                           nothing_from_ ? absl::StrCat("; no entry from offset ", *nothing_from_, " on") : ""),
               out);
   }
   if (torn_bytes_ > 0) {

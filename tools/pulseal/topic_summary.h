@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,7 @@ class TopicSummary {
   std::vector<Tally*> last_readers_;  // of an entry with those
   std::string first_problem_;
   uint64_t damaged_bytes_ = 0, torn_offset_ = 0, torn_bytes_ = 0;
+  std::optional<uint64_t> nothing_from_;  // the offset of damage with no entry behind it
 };
 
 }  // namespace pulseal::tools

@@ -20,10 +20,10 @@ constexpr size_t kBufferSize = 512 * 1024;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TopicWriter>> TopicWriter::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<TopicWriter>> TopicWriter::Open(const std::string& path, const std::string& name) {
   FileDescriptor topic(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666));
-  if (!topic.valid()) return ErrnoStatus(Shown(path));
-  std::unique_ptr<TopicWriter> writer(new TopicWriter(std::move(topic), path));
+  if (!topic.valid()) return ErrnoStatus(Shown(name));
+  std::unique_ptr<TopicWriter> writer(new TopicWriter(std::move(topic), name));
   if (absl::Status status = writer->Lock(); !status.ok()) return status;
   if (absl::Status status = writer->FindEnd(); !status.ok()) return status;
   if (absl::Status status = writer->Begin(); !status.ok()) return status;
@@ -36,18 +36,18 @@ absl::Status TopicWriter::Lock() {
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   if (fcntl(file_.get(), F_OFD_SETLK, &lock) == 0) return absl::OkStatus();
-  if (errno != EAGAIN && errno != EACCES) return ErrnoStatus(absl::StrCat(Shown(path_), ": can't be locked"));
-  return absl::AbortedError(absl::StrCat(Shown(path_), ": another program is writing to it (\"fuser ", Shown(path_),
+  if (errno != EAGAIN && errno != EACCES) return ErrnoStatus(absl::StrCat(Shown(name_), ": can't be locked"));
+  return absl::AbortedError(absl::StrCat(Shown(name_), ": another program is writing to it (\"fuser ", Shown(name_),
                                          "\" shows which); wait for it or use another file"));
 }
 
 absl::Status TopicWriter::FindEnd() {
   struct stat file;
-  if (fstat(file_.get(), &file) != 0) return ErrnoStatus(Shown(path_));
+  if (fstat(file_.get(), &file) != 0) return ErrnoStatus(Shown(name_));
   if (S_ISREG(file.st_mode) && file.st_size == 0) return absl::OkStatus();
   // The copy shares the lock, which stays until both are closed.
   absl::StatusOr<std::unique_ptr<TopicReader>> reader =
-      TopicReader::Read(FileDescriptor(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)), path_);
+      TopicReader::Read(FileDescriptor(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)), name_);
   if (!reader.ok()) return reader.status();
   absl::StatusOr<TopicItem> item = (*reader)->Next();
   while (item.ok() && item->kind == TopicItem::Kind::kEntry && framing::ParseEntry(item->entry).ok()) {
@@ -66,19 +66,19 @@ absl::Status TopicWriter::FindEnd() {
 }
 
 absl::Status TopicWriter::Damaged(uint64_t offset, bool is_last) const {
-  const std::string path = Shown(path_);
+  const std::string name = Shown(name_);
   return absl::DataLossError(
-      absl::StrCat(path, ": damaged at offset ", offset, ", so nothing was appended; \"pulseal consume ", path,
+      absl::StrCat(name, ": damaged at offset ", offset, ", so nothing was appended; \"pulseal consume ", name,
                    "\" reads what is left of it. Append to another file",
-                   is_last ? absl::StrCat(", or cut the damaged end off: truncate -s ", offset, " ", path) : ""));
+                   is_last ? absl::StrCat(", or cut the damaged end off: truncate -s ", offset, " ", name) : ""));
 }
 
 // Leaves a file that ends where the next record begins.
 absl::Status TopicWriter::Begin() {
-  if (torn_bytes_ > 0 && ftruncate(file_.get(), static_cast<off_t>(end_)) != 0) return ErrnoStatus(Shown(path_));
+  if (torn_bytes_ > 0 && ftruncate(file_.get(), static_cast<off_t>(end_)) != 0) return ErrnoStatus(Shown(name_));
   if (end_ > 0) return absl::OkStatus();
   if (absl::Status status = WriteAtEnd(kTopicFileHeader); !status.ok()) return status;
-  return SyncFolder(FolderOf(path_));
+  return SyncFolder(FolderOf(name_));
 }
 
 absl::StatusOr<absl::Span<char>> TopicWriter::Reserve(size_t size) {
@@ -116,7 +116,7 @@ absl::Status TopicWriter::WriteAtEnd(std::string_view bytes) {
     const ssize_t written = pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
-      const absl::Status status = ErrnoStatus(Shown(path_));
+      const absl::Status status = ErrnoStatus(Shown(name_));
       // Should this fail too, a torn tail is left, which the next writer cuts off.
       (void)!ftruncate(file_.get(), static_cast<off_t>(end_));
       return status;
@@ -131,9 +131,9 @@ absl::Status TopicWriter::WriteAtEnd(std::string_view bytes) {
 absl::Status TopicWriter::Sync() {
   if (absl::Status status = Flush(); !status.ok()) return status;
   struct stat file;
-  if (fdatasync(file_.get()) != 0 || fstat(file_.get(), &file) != 0) return ErrnoStatus(Shown(path_));
+  if (fdatasync(file_.get()) != 0 || fstat(file_.get(), &file) != 0) return ErrnoStatus(Shown(name_));
   if (file.st_nlink == 0)
-    return absl::AbortedError(absl::StrCat(Shown(path_), ": was deleted while it was written to"));
+    return absl::AbortedError(absl::StrCat(Shown(name_), ": was deleted while it was written to"));
   return absl::OkStatus();
 }
 

@@ -28,7 +28,9 @@ class TopicWriter {
   //   FAILED_PRECONDITION  not a topic file
   //   DATA_LOSS            damaged; the message has the offset, and the file is as it was
   //   or whatever code the system's error has
-  static absl::StatusOr<std::unique_ptr<TopicWriter>> Open(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<TopicWriter>> Open(const std::string& path) { return Open(path, path); }
+  // The same with `name`, which lies in the same folder, for `path` in messages.
+  static absl::StatusOr<std::unique_ptr<TopicWriter>> Open(const std::string& path, const std::string& name);
 
   // Bytes of an incomplete record that Open cut off; 0: there was none.
   uint64_t torn_bytes() const { return torn_bytes_; }
@@ -54,7 +56,7 @@ class TopicWriter {
   uint64_t messages_written() const { return messages_written_; }
 
  private:
-  TopicWriter(FileDescriptor file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  TopicWriter(FileDescriptor file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
 
   absl::Status Lock();
   absl::Status FindEnd();
@@ -63,7 +65,7 @@ class TopicWriter {
   absl::Status WriteAtEnd(std::string_view bytes);
 
   FileDescriptor file_;
-  std::string path_;
+  std::string name_;
   uint64_t torn_bytes_ = 0;
   uint64_t end_ = 0;  // of the records in the file; the buffer's begin there
   std::vector<char> buffer_;
