@@ -194,7 +194,7 @@ class Broker:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def _command(self):
-        return [fetch.java(), "-Xms256m", "-Xmx512m", "-XX:MaxDirectMemorySize=512m", "-XX:+UseSerialGC",
+        return [*fetch.java(), "-Xms256m", "-Xmx512m", "-XX:MaxDirectMemorySize=512m", "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1", "-Dlog4j2.configurationFile=log4j2.properties",
                 "-Dio.netty.tryReflectionSetAccessible=true", "-cp", fetch.java_classpath("broker"),
                 "org.apache.pulsar.PulsarStandaloneStarter", "--config", "broker.conf", "--no-functions-worker",
