@@ -141,6 +141,7 @@ class EntryConsumerState {
   MessageDecryptor& decryptor_;
   const EntryConsumerOptions options_;
   ChunkAssembler chunks_;
+  Decompressor decompressor_;
   SecretBytes plaintext_, assembled_, decompressed_;
 };
 
@@ -234,7 +235,8 @@ absl::StatusOr<std::string_view> EntryConsumerState::Decompressed(const MessageM
                                   options_.max_message_size, " are allowed (EntryConsumerOptions::max_message_size)"));
   }
   if (!is_compressed) return payload;
-  return Decompress(metadata.compression, payload, metadata.uncompressed_size, Room(size, &decompressed_));
+  return decompressor_.Decompress(metadata.compression, payload, metadata.uncompressed_size,
+                                  Room(size, &decompressed_));
 }
 
 EntryConsumer::EntryConsumer(MessageDecryptor& decryptor, EntryConsumerOptions options)

@@ -75,6 +75,7 @@ class EntryProducerState {
   const EntryProducerOptions options_;
   std::string batch_;       // plaintext
   SecretBytes compressed_;  // plaintext
+  Compressor compressor_;
   std::string ciphertext_;  // plaintext, where kSend has sent some
   std::string fields_;
 };
@@ -108,7 +109,7 @@ absl::StatusOr<std::string_view> EntryProducerState::Compressed(std::string_view
   metadata->compression = Compression::kNone;
   if (options_.compression == Compression::kNone) return payload;
   const absl::Span<char> room = Room(MaxCompressedSize(options_.compression, payload.size()), &compressed_);
-  absl::StatusOr<std::string_view> compressed = Compress(options_.compression, payload, room);
+  absl::StatusOr<std::string_view> compressed = compressor_.Compress(options_.compression, payload, room);
   if (!compressed.ok()) return compressed;
   if (compressed->size() >= payload.size()) return payload;
   metadata->compression = options_.compression;
@@ -121,7 +122,7 @@ absl::Status EntryProducerState::SendWhole(MessageMetadata metadata, std::string
   const std::string serialized = metadata.Serialize();
   if (absl::Status status = CheckMetadata(serialized.size(), encryptor_.fields_size()); !status.ok()) return status;
   const size_t sealed_size = payload.size() + MessageEncryptor::kPayloadOverhead;
-  if (ciphertext_.capacity() < sealed_size) Reserve(sealed_size, &ciphertext_);
+  (void)sealed_size;
   const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(payload, &ciphertext_, &fields_);
   if (!sealed.ok()) return sealed.status();
   // Recipients may have been added meanwhile.

@@ -54,7 +54,10 @@ void* operator new(size_t size) {
 void* operator new[](size_t size) { return Allocate(size, 0); }
 void* operator new(size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
 void* operator new[](size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return Allocate(size, 0); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  if (until_failure > 0 && --until_failure == 0) return nullptr;
+  return Allocate(size, 0);
+}
 void* operator new[](size_t size, const std::nothrow_t&) noexcept { return Allocate(size, 0); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }

@@ -15,7 +15,8 @@ long LiveOpenSslAllocations();  // NOLINT(google-runtime-int)
 // Whether OpenSSL gets memory when it asks for some on this thread.
 void LetOpenSslAllocate(bool allowed);
 
-// Lets operator new succeed `successes` times more on this thread and throw std::bad_alloc once after that.
+// Lets operator new succeed `successes` times more on this thread and fail once after that: throw std::bad_alloc, or
+// return null where it is the one that doesn't throw.
 void FailOneAllocation(size_t successes);
 // Whether that has happened; ends the wait for it otherwise.
 bool AllocationHasFailed();

@@ -77,6 +77,30 @@ TEST_P(EachCodec, GivesBackWhatItTook) {
   }
 }
 
+TEST_P(EachCodec, GivesTheSameWithMemoryThatIsKept) {
+  Compressor compressor;
+  Decompressor decompressor;
+  for (const size_t size : {size_t{0}, size_t{100}, size_t{200000}, size_t{100}, size_t{5000}}) {
+    for (const std::string& payload : {Text(size), Noise(size)}) {
+      std::string buffer(MaxCompressedSize(GetParam(), size), '?'), out(size, '?');
+      const auto compressed = compressor.Compress(GetParam(), payload, absl::MakeSpan(buffer));
+      ASSERT_TRUE(compressed.ok()) << compressed.status();
+      EXPECT_EQ(*compressed, Compressed(GetParam(), payload)) << size;
+      const auto back =
+          decompressor.Decompress(GetParam(), *compressed, static_cast<uint32_t>(size), absl::MakeSpan(out));
+      ASSERT_TRUE(back.ok()) << back.status();
+      EXPECT_EQ(*back, payload) << size;
+
+      // What is damaged or refused does no harm to what comes next.
+      const auto damaged = decompressor.Decompress(GetParam(), compressed->substr(0, compressed->size() / 2),
+                                                   static_cast<uint32_t>(size), absl::MakeSpan(out));
+      EXPECT_EQ(damaged.ok(), size == 0 && GetParam() == Compression::kNone) << size;
+      EXPECT_EQ(compressor.Compress(kUnknown, payload, absl::MakeSpan(buffer)).status().code(),
+                absl::StatusCode::kInvalidArgument);
+    }
+  }
+}
+
 TEST_P(EachCodec, WorksInTheCallersBuffers) {
   const std::string payload = Text(5000);
   std::string buffer(MaxCompressedSize(GetParam(), payload.size()) + 7, '?'), out(payload.size() + 7, '?');

@@ -96,5 +96,78 @@ TEST_F(FramingWipes, ChunksOfAMessageThatFails) {
   });
 }
 
+// Under kSend the memory for ciphertext holds plaintext.
+TEST_F(FramingWipes, WhatIsSentInClear) {
+  encryptor_options_.failure_action = ProducerCryptoFailureAction::kSend;
+  encryptor_options_.rotation.messages = encryptor_options_.rotation.hard_messages = 4;
+  RunAndSearch([&] {
+    for (int i = 0; i < 4; ++i) EXPECT_TRUE(Send("encrypted").at(0).encrypted);
+    wrapper_->SetStatus("orders", absl::UnavailableError("vault sealed"));
+    encryptor().Maintain();
+    for (const size_t size : {size_t{100}, secret_.size()}) {
+      const absl::Status status =
+          producer().Send(metadata_, secret_.substr(0, size), [&](const framing::OutgoingEntry& entry) {
+            EXPECT_FALSE(entry.encrypted);
+            EXPECT_EQ(entry.payload, secret_.substr(0, size));
+            return absl::OkStatus();
+          });
+      EXPECT_TRUE(status.ok()) << status;
+    }
+    EXPECT_THAT(search_.Live(), Contains("plaintext"));
+  });
+}
+
+// What the codecs work in, kept or not. Digits, so that there is something to compress.
+class CodecWipes : public ::testing::TestWithParam<framing::Compression> {
+ protected:
+  std::string_view NewDigits() {
+    std::string digits;
+    for (const unsigned char byte : search_.Copy(search_.NewSecret("seed", 2500))) digits += std::to_string(byte);
+    return search_.Keep("plaintext", digits);
+  }
+
+  absl::Span<char> Room(size_t size) {
+    static char room[20000];
+    return absl::MakeSpan(room).first(size);
+  }
+
+  LeftoverSearch search_;
+  const std::string_view secret_ = NewDigits();
+  const size_t most_ = framing::MaxCompressedSize(GetParam(), secret_.size());
+  const bool keeps_plaintext_ = GetParam() == framing::Compression::kZlib || GetParam() == framing::Compression::kZstd;
+};
+
+TEST_P(CodecWipes, MemoryThatIsKept) {
+  search_.Run([&] {
+    framing::Compressor compressor;
+    framing::Decompressor decompressor;
+    for (int i = 0; i < 2; ++i) {
+      const std::string_view compressed = *compressor.Compress(GetParam(), secret_, Room(most_));
+      EXPECT_EQ(!search_.Live().empty(), keeps_plaintext_);
+      const std::string_view copy = search_.Copy(compressed);
+      const auto size = static_cast<uint32_t>(secret_.size());
+      EXPECT_EQ(*decompressor.Decompress(GetParam(), copy, size, Room(size)), secret_);
+      EXPECT_FALSE(decompressor.Decompress(GetParam(), copy.substr(0, copy.size() - 1), size, Room(size)).ok());
+    }
+  });
+  EXPECT_THAT(search_.Found(), IsEmpty());
+}
+
+TEST_P(CodecWipes, MemoryForOneCall) {
+  search_.Run([&] {
+    const std::string_view copy = search_.Copy(*framing::Compress(GetParam(), secret_, Room(most_)));
+    const auto size = static_cast<uint32_t>(secret_.size());
+    EXPECT_EQ(*framing::Decompress(GetParam(), copy, size, Room(size)), secret_);
+    EXPECT_FALSE(framing::Decompress(GetParam(), copy.substr(0, copy.size() - 1), size, Room(size)).ok());
+    EXPECT_THAT(search_.Live(), IsEmpty());
+  });
+  EXPECT_THAT(search_.Found(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Codecs, CodecWipes,
+                         ::testing::Values(framing::Compression::kLz4, framing::Compression::kZlib,
+                                           framing::Compression::kZstd, framing::Compression::kSnappy),
+                         [](const auto& test) { return framing::CompressionName(test.param); });
+
 }  // namespace
 }  // namespace pulseal
