@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "examples/pulsar_client/transport.h"
+
+#include "examples/pulsar_client/error.h"
+
+namespace pulsar_client {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+absl::Status Unreachable(const char* step, const error_code& error) {
+  return Error(absl::StatusCode::kUnavailable, step, ": ", error.message());
+}
+
+}  // namespace
+
+Transport::Transport(asio::io_context& io, ServiceUrl url) : url_(std::move(url)), resolver_(io), stream_(io, tls_) {}
+
+absl::Status Transport::TrustOnly(const std::string& ca_file) {
+  error_code error;
+  ca_file.empty() ? tls_.set_default_verify_paths(error) : tls_.load_verify_file(ca_file, error);
+  if (error) {
+    return Error(absl::StatusCode::kInvalidArgument, Quoted(ca_file), ": no certificates to trust: ", error.message());
+  }
+  // The stream was made from the context, but shares its store of certificates.
+  SSL* const ssl = stream_.native_handle();
+  SSL_set_min_proto_version(ssl, TLS1_2_VERSION);
+  SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+  error_code not_an_address;
+  asio::ip::make_address(url_.host, not_an_address);
+  const bool is_set = not_an_address ? SSL_set1_host(ssl, url_.host.c_str()) == 1 &&
+                                           SSL_set_tlsext_host_name(ssl, const_cast<char*>(url_.host.c_str())) == 1
+                                     : X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), url_.host.c_str()) == 1;
+  if (!is_set) return Error(absl::StatusCode::kInternal, "OpenSSL doesn't take the host name ", Quoted(url_.host));
+  return absl::OkStatus();
+}
+
+void Transport::Connect(std::function<void(absl::Status)> done) {
+  done_ = std::move(done);
+  resolver_.async_resolve(url_.host, url_.port, [this](const error_code& error, const auto& addresses) {
+    if (error) return Finish(Unreachable("can't find the host", error));
+    ConnectTo(addresses);
+  });
+}
+
+void Transport::ConnectTo(const asio::ip::tcp::resolver::results_type& addresses) {
+  asio::async_connect(stream_.next_layer(), addresses, [this](const error_code& error, const auto&) {
+    if (error) return Finish(Unreachable("can't connect (is a broker listening there?)", error));
+    error_code ignored;
+    stream_.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
+    url_.tls ? ShakeHands() : Finish(absl::OkStatus());
+  });
+}
+
+void Transport::ShakeHands() {
+  stream_.async_handshake(asio::ssl::stream_base::client, [this](const error_code& error) {
+    if (!error) return Finish(absl::OkStatus());
+    const long verdict = SSL_get_verify_result(stream_.native_handle());
+    if (verdict == X509_V_OK) return Finish(Unreachable("the TLS handshake failed", error));
+    Finish(Error(absl::StatusCode::kUnauthenticated,
+                 "the broker's certificate can't be trusted: ", X509_verify_cert_error_string(verdict)));
+  });
+}
+
+void Transport::Close() {
+  error_code ignored;
+  stream_.next_layer().close(ignored);
+}
+
+bool Transport::IsPrivate() {
+  error_code error;
+  const auto peer = stream_.next_layer().remote_endpoint(error);
+  return url_.tls || (!error && peer.address().is_loopback());
+}
+
+}  // namespace pulsar_client
