@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/cli/shell.h"
 
 namespace pulseal::testing {
@@ -41,12 +43,54 @@ TEST_F(DecryptTest, ABatchIsSplit) {
   EXPECT_EQ(Run("pulseal decrypt kept.jsonl"), (Outcome{0, "1\n2\n3\n4\n5\n", ""}));
 }
 
-TEST_F(DecryptTest, AChunkIsAPiece) {
-  Run("head -c 30000 /dev/zero | tr '\\0' x > in; pulseal produce t --to orders --max-message-size 10000 < in");
+TEST_F(DecryptTest, ChunksArePutTogether) {
+  for (const std::string options : {"", "--compression lz4"}) {
+    Run("rm -f t; head -c 30000 /dev/urandom | base64 -w0 > in; "
+        "pulseal produce t --to orders --max-message-size 10000 " +
+        options + " < in");
+    Keep();
+    EXPECT_EQ(Run("pulseal decrypt kept.jsonl | cmp - in"), (Outcome{0, "", ""}));
+    const Outcome lacking = Run("sed 2d kept.jsonl | pulseal decrypt");
+    EXPECT_EQ(lacking.status, 1);
+    EXPECT_EQ(lacking.out, "");
+    EXPECT_THAT(lacking.err, HasSubstr("pulseal: standard input: line 1 was not decrypted: "));
+    EXPECT_EQ(std::count(lacking.err.begin(), lacking.err.end(), '\n'), 1) << lacking.err;
+  }
+}
+
+TEST_F(DecryptTest, ManyLinesOfAStream) {
+  Run("seq 3 | pulseal produce t --to orders; seq 11 13 | pulseal produce t --to orders --batch 3");
   Keep();
-  EXPECT_EQ(Run("while read -r line; do printf %s \"$line\" | pulseal decrypt; done < kept.jsonl 2> pieces | cmp - in"),
+  EXPECT_EQ(Run("pulseal decrypt < kept.jsonl"), (Outcome{0, "1\n2\n3\n11\n12\n13\n", ""}));
+  EXPECT_EQ(Run("sed 's/^{/x/;3q' kept.jsonl > some; sed '1d' kept.jsonl >> some; echo >> some; pulseal decrypt some"),
+            (Outcome{1, "2\n3\n11\n12\n13\n",
+                     "pulseal: some: line 1 was not decrypted: not a JSON object in one line (of others jq -c makes "
+                     "one)\n"
+                     "pulseal: some: line 2 was not decrypted: not a JSON object in one line (of others jq -c makes "
+                     "one)\n"
+                     "pulseal: some: line 3 was not decrypted: not a JSON object in one line (of others jq -c makes "
+                     "one)\n"}));
+}
+
+// All that "pulseal consume" would have written, had the key been there.
+TEST_F(DecryptTest, KeysPropertiesAndTombstonesAsJson) {
+  shell_.folder().Write("in",
+                        "{\"payload\": null, \"key\": \"gone\"}\n"
+                        "{\"payload\": \"one\", \"key_base64\": \"/w==\", \"ordering_key_base64\": \"AP8=\", "
+                        "\"properties\": {\"a\": \"b\"}, \"event_time\": 7}\n");
+  Run("pulseal produce t --to orders --format jsonl < in; pulseal produce t --to orders --format jsonl --batch 2 < in");
+  Keep();
+  EXPECT_EQ(Run("pulseal decrypt kept.jsonl --format jsonl | cmp - <(pulseal consume t --format jsonl)"),
             (Outcome{0, "", ""}));
-  EXPECT_THAT(shell_.Contents("pieces"), HasSubstr("pulseal: chunk 1 of 4 of a message\n"));
+  EXPECT_EQ(Run("pulseal decrypt kept.jsonl"), (Outcome{0, "\none\n\none\n", ""}));
+}
+
+TEST_F(DecryptTest, WhatCouldBeReadAtOnceIsPassedOver) {
+  shell_.GiveKeyPair("rsa-2048-other", "other", "o");
+  Run("echo one | pulseal produce t --to orders; echo two | pulseal produce t --to other --key-dir o; "
+      "pulseal consume t --on-failure consume --format jsonl > kept.jsonl");
+  EXPECT_EQ(Run("pulseal decrypt kept.jsonl --key-dir o"),
+            (Outcome{0, "two", "pulseal: kept.jsonl: passed over 1 message that had been decrypted before\n"}));
 }
 
 TEST_F(DecryptTest, AFrameOfTheWebSocketEndpoint) {
@@ -82,11 +126,15 @@ TEST_F(DecryptTest, WhatCannotBeReadEndsWithOne) {
   EXPECT_THAT(stranger.err, HasSubstr("s/orders.private.pem: no such file"));
   EXPECT_EQ(Run("sed 's/\"payload_base64\":\"./\"payload_base64\":\"/' kept.jsonl | pulseal decrypt").status, 1);
   EXPECT_EQ(Run("echo x | pulseal decrypt"),
-            (Outcome{1, "", "pulseal: standard input: not one JSON object; of several lines give one (sed -n 1p)\n"}));
+            (Outcome{1, "",
+                     "pulseal: standard input: line 1 was not decrypted: not a JSON object in one line (of others jq "
+                     "-c makes one)\n"}));
   EXPECT_EQ(Run("echo '{}' | pulseal decrypt"),
-            (Outcome{1, "", "pulseal: standard input: there is no \"payload_base64\"\n"}));
-  EXPECT_EQ(Run("echo '{\"payload\": \"\", \"encryptionContext\": {\"keys\": 1}}' | pulseal decrypt"),
-            (Outcome{1, "", "pulseal: standard input: \"keys\" has to be an object of wrapped keys\n"}));
+            (Outcome{1, "", "pulseal: standard input: line 1 was not decrypted: there is no \"payload_base64\"\n"}));
+  EXPECT_EQ(
+      Run("echo '{\"payload\": \"\", \"encryptionContext\": {\"keys\": 1}}' | pulseal decrypt"),
+      (Outcome{1, "",
+               "pulseal: standard input: line 1 was not decrypted: \"keys\" has to be an object of wrapped keys\n"}));
   EXPECT_EQ(Run("pulseal decrypt none"), (Outcome{3, "", "pulseal: none: No such file or directory\n"}));
 }
 

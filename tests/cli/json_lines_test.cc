@@ -101,6 +101,82 @@ TEST_F(JsonLinesTest, WhatIsNoMessageIsLeftOutByItsNumber) {
   }
 }
 
+TEST_F(JsonLinesTest, TheFirstTenLinesThatAreNoMessagesAreNamedAndTheOthersCounted) {
+  std::string named;
+  for (int line = 1; line <= 10; ++line) {
+    named += "pulseal: standard input: line " + std::to_string(line) + " was left out: it is not a JSON object\n";
+  }
+  shell_.Run("seq 10 | sed 's/$/x/' > in; echo '{\"payload\": \"good\"}' > good");
+  EXPECT_EQ(shell_.Run("cat in good | pulseal produce t --to orders --format jsonl"), (Outcome{1, "", named}));
+  EXPECT_EQ(shell_.Run("cat in good <(echo x) | pulseal produce t --to orders --format jsonl"),
+            (Outcome{1, "", named + "pulseal: standard input: 1 more line was left out\n"}));
+  EXPECT_EQ(shell_.Run("yes | head -n 2000 | cat in - good | pulseal produce t --to orders --format jsonl"),
+            (Outcome{1, "", named + "pulseal: standard input: 2000 more lines were left out\n"}));
+  EXPECT_EQ(shell_.Run("pulseal consume t").out, "good\ngood\ngood\n");
+}
+
+// One entry whose producer's name each of its messages repeats.
+TEST_F(JsonLinesTest, AProducersNameIsCutAndAMessagesOwnDataIsNot) {
+  const auto write_batch = [&](const std::string& name) {
+    const Outcome written = shell_.Run(
+        "python3 - <<'END'\n"
+        "from pulsar_bytes import *\n"
+        "name = " +
+        name +
+        "\n"
+        "size = bytes([len(name) & 127 | 128, len(name) >> 7])\n"
+        "messages = b'\\0\\0\\0\\2\\x18\\0' * 1000\n"
+        "entry = stored_entry(b'\\x0a' + size + name + b'\\x10\\0\\x18\\0\\x58\\xe8\\x07', messages)\n"
+        "open('t', 'wb').write(topic_file(entry))\n"
+        "END");
+    ASSERT_EQ(written, (Outcome{0, "", ""}));
+  };
+  const auto consume = [&] { return Consume("--allow-plaintext"); };
+  write_batch("b'p' * 1024");
+  ASSERT_EQ(consume().size(), 1000u);
+  EXPECT_EQ(consume()[999]["producer"], std::string(1024, 'p'));
+  EXPECT_FALSE(consume()[999].contains("producer_size"));
+  write_batch("b'p' * 1025");
+  EXPECT_EQ(consume()[999]["producer"], std::string(1024, 'p'));
+  EXPECT_EQ(consume()[999]["producer_size"], 1025);
+  // Not inside a character: of the last one here, of three bytes, two would have room.
+  write_batch("b'pp' + b'\\xe2\\x82\\xac' * 3000");
+  EXPECT_EQ(consume()[0]["producer"].get<std::string>().size(), 1022u);
+  EXPECT_EQ(consume()[0]["producer_size"], 9002);
+  write_batch("b'\\x80' * 2000");
+  EXPECT_EQ(consume()[0]["producer_base64"].get<std::string>().size(), 1364u);
+  // And what was cut can be produced again.
+  EXPECT_EQ(shell_.Run("pulseal consume t --allow-plaintext --format jsonl > again; "
+                       "pulseal produce u --to orders --format jsonl < again; pulseal consume u | wc -l"),
+            (Outcome{0, "1000\n", ""}));
+  const std::string long_key(100'000, 'k');
+  shell_.Run("rm t");
+  Produce("{\"payload\": \"\", \"key\": \"" + long_key + "\"}\n", "--batch 2");
+  EXPECT_EQ(Consume()[0]["key"], long_key);
+}
+
+// What is text and what isn't, where a character lies across the pieces in which that is found out.
+TEST_F(JsonLinesTest, TextIsToldFromBytesHoweverLongItIs) {
+  std::vector<std::string> texts, others;
+  for (int before = 4090; before <= 4096; ++before) {
+    const std::string ascii(before, 'a');
+    for (const std::string character : {"\xf0\x9f\x94\x91", "\xe2\x82\xac", "\xc3\xa9"}) {
+      texts.push_back(ascii + character + "b");
+      others.push_back(ascii + character.substr(0, character.size() - 1));
+    }
+    others.push_back(ascii + "\xed\xa0\x80");
+  }
+  std::string lines;
+  for (const std::string& text : texts) lines += text + "\n";
+  for (const std::string& other : others) lines += other + "\n";
+  shell_.folder().Write("in", lines);
+  shell_.Run("pulseal produce t --to orders < in");
+  const std::vector<json> messages = Consume();
+  ASSERT_EQ(messages.size(), texts.size() + others.size());
+  for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(messages[i].value("payload", ""), texts[i]) << i;
+  for (size_t i = texts.size(); i < messages.size(); ++i) EXPECT_TRUE(messages[i].contains("payload_base64")) << i;
+}
+
 TEST_F(JsonLinesTest, AThousandPropertiesAndNotOneMore) {
   std::string properties = "\"0\": \"\"";
   for (int i = 1; i < 1000; ++i) properties += ", \"" + std::to_string(i) + "\": \"\"";

@@ -15,7 +15,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 # What a command needs that those before it don't make.
 BEFORE = {
     "pulseal decrypt": "mkdir nobody; pulseal consume orders.topic --key-dir nobody --on-failure consume --format jsonl "
-                       "2> /dev/null | head -1 > kept.json",
+                       "2> /dev/null > kept.jsonl",
     "pulseal rewrap": "pulseal keygen newcomer > /dev/null",
 }
 INSTEAD = {"pulseal bench": "pulseal bench --seconds 0.2"}

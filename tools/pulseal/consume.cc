@@ -320,8 +320,10 @@ extern const Command kConsumeCommand = {
     "  consume   its ciphertext is written in its place, in base64; a batch's only with --deliver-whole-batch\n"
     "With --format jsonl each line is a JSON object: entry and offset (where it lies in the topic), batch_index,\n"
     "producer, sequence_id, publish_time, event_time, encrypted, key_name (whose private key opened it), key,\n"
-    "properties and payload. What is no text stands in base64 under key_base64, payload_base64. A ciphertext has a\n"
-    "context beside it, with which \"pulseal decrypt\" reads it when the key is there.\n\n"
+    "properties and payload. What is no text stands in base64 under key_base64, payload_base64. A producer's name "
+    "over\n"
+    "1024 bytes is cut, and producer_size says how long it is. A ciphertext has a context beside it, its entry's\n"
+    "metadata, with which \"pulseal decrypt\" reads it when the key is there.\n\n"
     "Examples: pulseal consume orders.topic > messages.txt\n"
     "          pulseal consume orders.topic --format jsonl --from 100 --count 10\n"
     "          pulseal consume orders.topic --follow",

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -12,7 +16,12 @@
 #include "pulseal/message_crypto.h"
 #include "tools/pulseal/command.h"
 #include "tools/pulseal/input_file.h"
+#include "tools/pulseal/interrupt.h"
 #include "tools/pulseal/json_line.h"
+#include "tools/pulseal/leftovers.h"
+#include "tools/pulseal/line_errors.h"
+#include "tools/pulseal/line_reader.h"
+#include "tools/pulseal/message_output.h"
 #include "tools/pulseal/private_keys.h"
 #include "tools/pulseal/report.h"
 
@@ -22,13 +31,14 @@ namespace {
 constexpr size_t kMaxInputSize = 64 * 1024 * 1024;
 
 struct Arguments {
-  std::string file = "-";
+  std::string file = "-", format = "lines";
   PrivateKeyArguments keys;
 };
 
-// A payload and its metadata, serialised.
-struct Sample {
+// A ciphertext that was kept, with its entry's metadata and the place that it had in a topic.
+struct Kept {
   std::string metadata, payload;
+  Place place;
 };
 
 absl::StatusOr<std::string> Base64Of(const Json& object, const char* name) {
@@ -94,22 +104,33 @@ absl::StatusOr<EncryptionContext> ReadWebSocketContext(const Json& object) {
   return context;
 }
 
-absl::StatusOr<Sample> ReadSample(const std::string& text) {
-  const Json object = ParseJson(text);
-  if (!object.is_object())
-    return absl::InvalidArgumentError("not one JSON object; of several lines give one (sed -n 1p)");
-  const auto websocket_context = object.find("encryptionContext");
-  const bool is_websocket = websocket_context != object.end();
-  absl::StatusOr<std::string> payload = Base64Of(object, is_websocket ? "payload" : "payload_base64");
+uint64_t NumberOf(const Json& object, const char* name) {
+  const auto value = object.find(name);
+  return value != object.end() && value->is_number_unsigned() ? value->get<uint64_t>() : 0;
+}
+
+absl::StatusOr<Kept> ReadFrame(const Json& frame) {
+  absl::StatusOr<std::string> payload = Base64Of(frame, "payload");
   if (!payload.ok()) return payload.status();
-  if (!is_websocket) {
-    absl::StatusOr<std::string> context = Base64Of(object, "context");
-    if (!context.ok()) return context.status();
-    return Sample{*std::move(context), *std::move(payload)};
-  }
-  const absl::StatusOr<EncryptionContext> context = ReadWebSocketContext(*websocket_context);
+  const absl::StatusOr<EncryptionContext> context = ReadWebSocketContext(frame.at("encryptionContext"));
   if (!context.ok()) return context.status();
-  return Sample{context->Serialize(), *std::move(payload)};
+  return Kept{context->Serialize(), *std::move(payload), {}};
+}
+
+absl::StatusOr<Kept> ReadKept(const Json& object) {
+  if (!object.is_object())
+    return absl::InvalidArgumentError("not a JSON object in one line (of others jq -c makes one)");
+  if (object.contains("encryptionContext")) return ReadFrame(object);
+  absl::StatusOr<std::string> payload = Base64Of(object, "payload_base64");
+  if (!payload.ok()) return payload.status();
+  absl::StatusOr<std::string> metadata = Base64Of(object, "context");
+  if (!metadata.ok()) return metadata.status();
+  return Kept{*std::move(metadata), *std::move(payload), {NumberOf(object, "entry"), NumberOf(object, "offset")}};
+}
+
+// A message among the lines of "pulseal consume" that could be read at once.
+bool WasReadBefore(const Json& object) {
+  return object.is_object() && object.contains("entry") && !object.contains("undecryptable");
 }
 
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments& arguments) {
@@ -118,76 +139,149 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments&
   DecryptorOptions options;
   options.key_wrapper = *std::move(keys);
   options.require_encryption = true;
+  options.unwraps_per_second = 1'000'000;  // nobody else waits here
   return MessageDecryptor::Create(std::move(options));
 }
 
-ExitCode Refused(const absl::Status& status) {
-  Report(std::string(status.message()));
-  return ExitCode::kMessagesLeft;
-}
-
-// A chunk alone is a piece of what was compressed: all there is to do is decrypt it.
-ExitCode WriteChunk(const EncryptionContext& context, const Sample& sample, MessageDecryptor& decryptor) {
-  SecretBytes plaintext = SecretBytes::OfSize(sample.payload.size());
-  const Decision decision = decryptor.Decrypt(sample.metadata, sample.payload, plaintext.mutable_span());
-  if (decision.action != Decision::Action::kDeliver) return Refused(decision.status);
-  Report(absl::StrCat("chunk ", int64_t{context.chunk_id} + 1, " of ", context.num_chunks, " of a message",
-                      context.compression == 0 ? "" : ", compressed"));
-  const absl::Status status = Print(decision.payload);
-  return status.ok() ? ExitCode::kDone : EnvironmentFailure(status);
-}
-
-ExitCode WriteMessages(const Sample& sample, MessageDecryptor& decryptor) {
+framing::EntryConsumerOptions ConsumerOptions() {
   framing::EntryConsumerOptions options;
   options.max_message_size = kMaxInputSize;
-  framing::EntryConsumer consumer(decryptor, options);
-  const framing::Consumed consumed = consumer.Consume(sample.metadata, sample.payload, 0, std::chrono::nanoseconds(0));
-  for (const framing::Outcome& outcome : consumed.outcomes) {
-    if (outcome.decision.action != Decision::Action::kDeliver) return Refused(outcome.decision.status);
-    framing::MessageReader messages(outcome);
-    for (framing::SingleMessage message; messages.Next(&message);) {
-      absl::Status status = Print(message.payload);
-      if (status.ok() && messages.batch_index() >= 0) status = Print("\n");
-      if (!status.ok()) return EnvironmentFailure(status);
-    }
-  }
-  return ExitCode::kDone;
+  return options;
 }
 
+// From lines that hold ciphertexts to messages on standard output.
+class Decryption {
+ public:
+  Decryption(const Arguments& arguments, const InputFile& input, MessageDecryptor& decryptor)
+      : is_json_(arguments.format == "jsonl"),
+        lines_(input.file().get(), input.name(), kMaxInputSize, [this] { return output_.Flush(); }),
+        entries_(decryptor, ConsumerOptions()),
+        errors_(input.name(), "not decrypted"),
+        input_name_(input.name()) {}
+
+  // All lines, up to the end, an interruption, or a failure of file or output.
+  absl::Status Run() {
+    while (true) {
+      const absl::StatusOr<LineReader::Line> line = lines_.Next();
+      if (!line.ok()) return line.status();
+      if (line->kind == LineReader::Kind::kEnd) break;
+      if (absl::Status status = Take(*line); !status.ok()) return status;
+    }
+    if (absl::Status status = WriteAll(entries_.Flush()); !status.ok()) return status;
+    return is_json_ || written_ < 2 ? output_.Flush() : Print("\n");
+  }
+
+  void ReportLeftovers() const {
+    errors_.ReportRest();
+    if (read_before_ == 0) return;
+    Report(
+        absl::StrCat(input_name_, ": passed over ", Count(read_before_, "message"), " that had been decrypted before"));
+  }
+
+  bool has_unread() const { return errors_.count() > 0; }
+
+ private:
+  absl::Status Take(const LineReader::Line& line) {
+    if (line.kind == LineReader::Kind::kTooLong) {
+      errors_.Add(line.number, absl::StrCat("longer than ", kMaxInputSize, " bytes"));
+      return absl::OkStatus();
+    }
+    if (line.text.empty()) return absl::OkStatus();
+    const Json object = ParseJson(line.text);
+    if (WasReadBefore(object)) {
+      ++read_before_;
+      return absl::OkStatus();
+    }
+    const absl::StatusOr<Kept> kept = ReadKept(object);
+    if (!kept.ok()) {
+      errors_.Add(line.number, std::string(kept.status().message()));
+      return absl::OkStatus();
+    }
+    places_[line.number] = kept->place;
+    return WriteAll(entries_.Consume(kept->metadata, kept->payload, line.number, std::chrono::nanoseconds(0)).outcomes);
+  }
+
+  absl::Status WriteAll(const std::vector<framing::Outcome>& outcomes) {
+    for (const framing::Outcome& outcome : outcomes) {
+      if (absl::Status status = Write(outcome); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const framing::Outcome& outcome) {
+    const auto first = std::min_element(outcome.cookies.begin(), outcome.cookies.end());
+    const uint64_t line = first == outcome.cookies.end() ? 0 : *first;
+    const Place place = places_[line];
+    for (const uint64_t settled : outcome.cookies) places_.erase(settled);
+    if (outcome.decision.action != Decision::Action::kDeliver) {
+      if (!outcome.failed_before) errors_.Add(line, std::string(outcome.decision.status.message()));
+      return absl::OkStatus();
+    }
+    framing::MessageReader messages(outcome);
+    for (framing::SingleMessage message; messages.Next(&message);) {
+      absl::Status status =
+          is_json_ ? output_.Write(place, outcome, message, messages.batch_index()) : WriteText(message.payload);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  // A message alone stays as it is, byte for byte.
+  absl::Status WriteText(std::string_view payload) {
+    const absl::Status status = written_++ == 0 ? absl::OkStatus() : Print("\n");
+    return status.ok() ? Print(payload) : status;
+  }
+
+  const bool is_json_;
+  MessageOutput output_{MessageFormat::kJsonLines};
+  LineReader lines_;
+  framing::EntryConsumer entries_;
+  LineErrors errors_;
+  const std::string input_name_;
+  std::map<uint64_t, Place> places_;  // of what no outcome has settled, by the numbers of the lines
+  uint64_t written_ = 0, read_before_ = 0;
+};
+
 ExitCode Run(const Arguments& arguments) {
-  absl::StatusOr<InputFile> file = InputFile::Open(arguments.file);
-  if (!file.ok()) return EnvironmentFailure(file.status());
-  const absl::StatusOr<std::string> text = file->ReadAll(kMaxInputSize);
-  if (!text.ok()) return EnvironmentFailure(text.status());
-  const absl::StatusOr<Sample> sample = ReadSample(*text);
-  if (!sample.ok())
-    return Refused(absl::InvalidArgumentError(absl::StrCat(file->name(), ": ", sample.status().message())));
-  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(sample->metadata);
-  if (!context.ok()) return Refused(context.status());
+  absl::StatusOr<InputFile> input = InputFile::Open(arguments.file);
+  if (!input.ok()) return EnvironmentFailure(input.status());
   const auto decryptor = MakeDecryptor(arguments);
   if (!decryptor.ok()) return EnvironmentFailure(decryptor.status());
-  return context->num_chunks > 1 ? WriteChunk(*context, *sample, **decryptor) : WriteMessages(*sample, **decryptor);
+  CatchInterrupts();
+  Decryption decryption(arguments, *input, **decryptor);
+  const absl::Status status = decryption.Run();
+  decryption.ReportLeftovers();
+  if (!status.ok()) return EnvironmentFailure(status);
+  return decryption.has_unread() ? ExitCode::kMessagesLeft : ExitCode::kDone;
 }
 
 std::function<ExitCode()> Define(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("FILE", arguments->file, "The JSON object; - is standard input")->capture_default_str();
+  app.add_option("FILE", arguments->file, "JSON objects, one to a line; - is standard input")->capture_default_str();
   DefinePrivateKeys(app, arguments->keys);
+  app.add_option("--format", arguments->format, "What is written: payloads, or a JSON object for each message")
+      ->check(CLI::IsMember({"lines", "jsonl"}))
+      ->capture_default_str();
   return [arguments] { return Run(*arguments); };
 }
 
 }  // namespace
 
 extern const Command kDecryptCommand = {
-    "decrypt", "Read one message that was kept because its key wasn't there",
-    "Takes one JSON object: a line of \"pulseal consume --on-failure consume --format jsonl\" (payload_base64 and\n"
-    "context), or a frame of Pulsar's WebSocket endpoint from a consumer with cryptoFailureAction=CONSUME (payload "
-    "and\n"
-    "encryptionContext). Writes the message to standard output as it is, decrypted and decompressed; the messages of "
+    "decrypt", "Read messages that were kept because their key wasn't there",
+    "Takes JSON objects, one to a line: what \"pulseal consume --on-failure consume --format jsonl\" wrote, or frames "
+    "of\n"
+    "Pulsar's WebSocket endpoint from a consumer with cryptoFailureAction=CONSUME. Each is decrypted and "
+    "decompressed,\n"
+    "batches (kept with --deliver-whole-batch) are split, chunks put together; messages that consume could read at\n"
+    "once are passed over. A line that can't be read doesn't stop the others, and the exit status is 1.\n"
+    "A message alone is written as it is; of several each has a line feed after it. A tombstone is an empty message\n"
+    "then, and keys and properties are left out: --format jsonl has them all, as \"pulseal consume\" writes them. Of "
     "a\n"
-    "batch with a line feed after each. A message that can't be read ends with 1.\n\n"
+    "WebSocket frame it has only what is encrypted; the rest stays in the frame.\n\n"
     "Example: pulseal consume orders.topic --on-failure consume --format jsonl > kept.jsonl\n"
-    "         head -1 kept.jsonl | pulseal decrypt --key-dir other-keys",
+    "         pulseal decrypt kept.jsonl --key-dir other-keys\n"
+    "         sed -n 3p kept.jsonl | pulseal decrypt --key-dir other-keys > third.bin",
     Define};
 
 }  // namespace pulseal::tools

@@ -37,6 +37,7 @@ class InputFile {
   // How many bytes it has, holding none of them.
   absl::StatusOr<uint64_t> CountBytes();
 
+  const FileDescriptor& file() const { return file_; }
   const std::string& name() const { return name_; }
 
  private:

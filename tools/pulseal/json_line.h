@@ -4,6 +4,7 @@
 #ifndef PULSEAL_TOOLS_JSON_LINE_H_
 #define PULSEAL_TOOLS_JSON_LINE_H_
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -38,10 +39,24 @@ inline absl::Status WrongMember(std::string_view member, const char* expected) {
       absl::StrCat("\"", absl::string_view(member.data(), member.size()), "\" has to be ", expected));
 }
 
+// The longest beginning of `bytes` that has no more than `most` of them, 4 or more, and doesn't end inside a character.
+inline std::string_view Beginning(std::string_view bytes, size_t most) {
+  if (bytes.size() <= most) return bytes;
+  const auto is_inside = [bytes](size_t at) { return (static_cast<unsigned char>(bytes[at]) & 0xC0) == 0x80; };
+  const size_t least = most - 3;
+  while (most > least && is_inside(most)) --most;
+  return bytes.substr(0, most);
+}
+
 // Whether `bytes` can be a JSON text.
 inline bool IsUtf8(std::string_view bytes) {
+  constexpr size_t kPieceSize = 4096;  // what is looked at is copied
   try {
-    (void)Json(bytes).dump();
+    while (!bytes.empty()) {
+      const std::string_view piece = Beginning(bytes, kPieceSize);
+      (void)Json(piece).dump();
+      bytes.remove_prefix(piece.size());
+    }
     return true;
   } catch (const Json::type_error&) {
     return false;

@@ -9,7 +9,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "tools/pulseal/json_line.h"
-#include "tools/pulseal/report.h"
 #include "tools/pulseal/wire_text.h"
 
 namespace pulseal::tools {
@@ -19,8 +18,9 @@ namespace {
 constexpr size_t kMaxJsonLineSize = 6 * kMaxMessageSize + 1024 * 1024;
 
 // Written by "pulseal consume", and nobody's to choose.
-constexpr std::string_view kPassedOver[] = {"entry",       "offset",       "batch_index", "producer",
-                                            "sequence_id", "publish_time", "encrypted",   "key_name"};
+constexpr std::string_view kPassedOver[] = {"entry",           "offset",        "batch_index",    "producer",
+                                            "sequence_id",     "publish_time",  "encrypted",      "key_name",
+                                            "producer_base64", "producer_size", "key_name_base64"};
 
 absl::Status TakeText(std::string_view member, const Json& value, std::string* text) {
   if (!value.is_string()) return WrongMember(member, "a text");
@@ -53,7 +53,10 @@ absl::StatusOr<bool> MessageInput::Next(framing::SingleMessage* message) {
   while (true) {
     const absl::StatusOr<LineReader::Line> line = lines_.Next();
     if (!line.ok()) return line.status();
-    if (line->kind == LineReader::Kind::kEnd) return false;
+    if (line->kind == LineReader::Kind::kEnd) {
+      errors_.ReportRest();
+      return false;
+    }
     *message = framing::SingleMessage();
     absl::Status status;
     if (line->kind == LineReader::Kind::kTooLong) {
@@ -66,8 +69,7 @@ absl::StatusOr<bool> MessageInput::Next(framing::SingleMessage* message) {
       status = Parse(line->text, message);
     }
     if (status.ok()) return true;
-    ++left_out_;
-    Report(absl::StrCat("standard input: line ", line->number, " was left out: it ", status.message()));
+    errors_.Add(line->number, absl::StrCat("it ", status.message()));
   }
 }
 

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "pulseal/framing/batch.h"
+#include "tools/pulseal/line_errors.h"
 #include "tools/pulseal/line_reader.h"
 
 namespace pulseal::tools {
@@ -28,10 +29,10 @@ class MessageInput {
   MessageInput(MessageFormat format, std::function<absl::Status()> before_waiting);
 
   // False at the end of the input and once the program was interrupted. What `message` points to lives until the next
-  // call. A line that can't be a message is reported with its number, and left out.
+  // call. A line that can't be a message is left out and reported, as LineErrors does.
   absl::StatusOr<bool> Next(framing::SingleMessage* message);
 
-  uint64_t left_out() const { return left_out_; }
+  uint64_t left_out() const { return errors_.count(); }
   uint64_t position() const { return lines_.position(); }  // in the input, in bytes
 
  private:
@@ -39,7 +40,7 @@ class MessageInput {
 
   const MessageFormat format_;
   LineReader lines_;
-  uint64_t left_out_ = 0;
+  LineErrors errors_{"standard input", "left out"};
   std::string payload_, key_, ordering_key_;  // of the message read last, as are these
   std::vector<std::pair<std::string, std::string>> properties_;
 };

@@ -20,7 +20,14 @@ void AddBytes(const std::string& name, std::string_view bytes, Json& object) {
   }
 }
 
+// Each message of a batch repeats the name, so that it is cut where it is longer than a key name may be.
+void AddProducer(std::string_view name, Json& object) {
+  AddBytes("producer", Beginning(name, kMaxKeyNameSize), object);
+  if (name.size() > kMaxKeyNameSize) object["producer_size"] = name.size();
+}
+
 void AddPlace(Place place, Json& object) {
+  if (place.entry_number == 0) return;
   object["entry"] = place.entry_number;
   object["offset"] = place.offset;
 }
@@ -38,7 +45,7 @@ Json ToJson(Place place, const framing::Outcome& outcome, const framing::SingleM
   Json object;
   AddPlace(place, object);
   if (batch_index >= 0) object["batch_index"] = batch_index;
-  AddBytes("producer", outcome.metadata.producer_name, object);
+  AddProducer(outcome.metadata.producer_name, object);
   object["sequence_id"] = message.sequence_id.value_or(outcome.metadata.sequence_id);
   object["publish_time"] = outcome.metadata.publish_time;
   if (message.event_time != 0) object["event_time"] = message.event_time;
@@ -74,9 +81,7 @@ absl::Status MessageOutput::WriteCiphertext(Place place, const Decision& decisio
   object["undecryptable"] = ReasonName(decision.reason);
   object["why"] = std::string(decision.status.message());
   object["payload_base64"] = Base64(decision.payload);
-  if (const auto context = ParseEncryptionContext(metadata); context.ok()) {
-    object["context"] = Base64(context->Serialize());
-  }
+  if (ParseEncryptionContext(metadata).ok()) object["context"] = Base64(metadata);
   return WriteLine(JsonText(object));
 }
 

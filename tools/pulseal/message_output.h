@@ -19,7 +19,8 @@ class MessageOutput {
  public:
   explicit MessageOutput(MessageFormat format) : format_(format) {}
 
-  // A message of `outcome`, from the entry at `place`. `batch_index` is -1 where there is no batch.
+  // A message of `outcome`, from the entry at `place`; its number is 0 where that isn't known. `batch_index` is -1 where
+  // there is no batch.
   absl::Status Write(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message,
                      int32_t batch_index);
 
