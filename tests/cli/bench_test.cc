@@ -92,7 +92,7 @@ TEST(BenchTest, AnInterruptionEndsItAtOnce) {
 
 TEST(BenchTest, ATimeThatItCanNotTakeIsAUsageError) {
   const Shell shell;
-  for (const char* seconds : {"0", "-1", "4000", "ten"}) {
+  for (const char* seconds : {"0", "-1", "4000", "ten", "nan", "inf", ""}) {
     const Outcome bench = shell.Run(std::string("pulseal bench --seconds=") + seconds);
     EXPECT_EQ(bench.status, 2) << seconds;
     EXPECT_EQ(bench.out, "");

@@ -174,6 +174,24 @@ TEST_F(CheckTest, HalvesOfOneNameThatDoNotMatch) {
   EXPECT_EQ(Check("a.private.pem b.public.pem -q"), (Outcome{0, "", ""}));
 }
 
+TEST_F(CheckTest, HalvesOfOneNameInTwoFolders) {
+  shell_.GivePublicKey("rsa-2048", "orders", "public");
+  shell_.GivePrivateKey("rsa-2048-other", "orders", "private");
+  const std::string why = ": what is encrypted for one half can't be read with the other\n";
+  EXPECT_EQ(Check("public/orders.public.pem private/orders.private.pem -q"),
+            (Outcome{1,
+                     "public/orders.public.pem\n  problem           doesn't match private/orders.private.pem" + why +
+                         "private/orders.private.pem\n  problem           doesn't match public/orders.public.pem" + why,
+                     ""}));
+  // Two who use the same name, each with a pair of his own.
+  shell_.GivePublicKey("rsa-2048-other", "orders", "private");
+  EXPECT_EQ(Check("public/* private/* -q"), (Outcome{0, "", ""}));
+  shell_.GivePrivateKey("rsa-2048", "orders", "public");
+  EXPECT_EQ(Check("public/* private/* -q"), (Outcome{0, "", ""}));
+  shell_.Run("mv private/orders.private.pem private/other.private.pem");
+  EXPECT_EQ(Check("public/orders.public.pem private/other.private.pem -q"), (Outcome{0, "", ""}));
+}
+
 TEST_F(CheckTest, KeysThatCanNotServe) {
   const auto expect_problem = [&](const std::string& name, const std::string& problem) {
     const Outcome checked = Check(name + " -q");

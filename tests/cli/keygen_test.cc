@@ -121,10 +121,17 @@ TEST(KeygenTest, AFullDiskLeavesNothing) {
 }
 #endif
 
+TEST(KeygenTest, ADescriptionThatCanNotBeWritten) {
+  const Shell shell;
+  EXPECT_EQ(shell.Run("pulseal keygen a --type p-256 > /dev/full"),
+            Failure("standard output: No space left on device (the key pair was made all the same)"));
+  EXPECT_EQ(shell.Run("pulseal check keys/* -q"), (Outcome{0, "", ""}));
+}
+
 TEST(KeygenTest, AFolderThatCannotBe) {
   const Shell shell;
   EXPECT_EQ(shell.Run("pulseal keygen a --type p-256 --key-dir none/keys"),
-            Failure("none/keys: No such file or directory"));
+            Failure("none: no such folder; of none/keys only the last one is made (mkdir -p makes them all)"));
   shell.folder().Write("file", "");
   EXPECT_EQ(shell.Run("pulseal keygen a --type p-256 --key-dir file").status, 3);
 }

@@ -49,6 +49,14 @@ TEST(UsageTest, MistakesEndWithTwoAndSayWhereToLook) {
                   "--help)"));
   EXPECT_EQ(shell.Run("pulseal consume t.topic --colour"),
             Usage("The following argument was not expected: --colour (see: pulseal consume --help)"));
+  EXPECT_EQ(shell.Run("pulseal consume t.topic --format lines --format jsonl"),
+            Usage("--format is given more than once (see: pulseal consume --help)"));
+  EXPECT_EQ(shell.Run("pulseal consume t.topic --count"), Usage("--count needs a value (see: pulseal consume --help)"));
+  EXPECT_EQ(shell.Run("pulseal consume t.topic --on-failure="),
+            Usage("--on-failure needs a value (see: pulseal consume --help)"));
+  EXPECT_EQ(shell.Run("pulseal consume t.topic --json=maybe"),
+            Usage("--json takes no value (see: pulseal consume --help)"));
+  EXPECT_EQ(shell.Run("pulseal consume t.topic -q=maybe").status, 2);
   EXPECT_EQ(shell.Run("pulseal produce t.topic --to a --to a"), Usage("--to: key_names holds \"a\" twice"));
   EXPECT_EQ(shell.Run("pulseal consume t.topic '\x1b[31mu'"),
             Usage("The following argument was not expected: \\x1b[31mu (see: pulseal consume --help)"));

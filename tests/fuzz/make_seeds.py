@@ -127,7 +127,7 @@ CHUNK = {
     "interleaved": chunk(0, 2, 1, 20, 10) + chunk(1, 2, 0, 4, 2) + chunk(0, 2, 0, 20, 10) + chunk(1, 2, 1, 4, 2),
     "repeated": chunk(0, 2, 0, 20, 10) * 3 + chunk(0, 2, 1, 20, 10),
     "fails": chunk(0, 3, 0, 30, 10) + chunk(0, 3, 1, 30, 10, how=2) + chunk(0, 3, 2, 30, 10) + chunk(0, 3, 0, 30, 10),
-    "contradicts": chunk(0, 3, 0, 30, 10) + chunk(0, 4, 1, 30, 10) + chunk(0, 3, 5, 31, 0) + chunk(2, 3, -1, 30, 10),
+    "count-changes-index-out-of-range": chunk(0, 3, 0, 30, 10) + chunk(0, 4, 1, 30, 10) + chunk(0, 3, 5, 31, 0) + chunk(2, 3, -1, 30, 10),
     "too-many": b"".join(chunk(i, 9, 0, 99, 15) for i in range(5)),
     "too-old": chunk(0, 9, 0, 99, 15) + chunk(1, 9, 0, 99, 15, how=0xF0) * 5,
 }

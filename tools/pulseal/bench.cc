@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "pulseal/framing/message_metadata.h"
@@ -286,11 +287,18 @@ ExitCode Run(const Arguments& arguments) {
   return printed.ok() ? ExitCode::kDone : EnvironmentFailure(printed);
 }
 
+// CLI::Range takes a NaN.
+std::string SecondsProblem(const std::string& text) {
+  double seconds = 0;
+  if (absl::SimpleAtod(text, &seconds) && seconds >= 0.1 && seconds <= 3600) return "";
+  return absl::StrCat("has to be a number from 0.1 to 3600, not ", text);
+}
+
 std::function<ExitCode()> Define(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("--seconds", arguments->seconds, "How long to measure, all in all")
+  app.add_option("--seconds", arguments->seconds, "How long to measure, all in all: 0.1 to 3600")
       ->type_name("S")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(SecondsProblem)
       ->capture_default_str();
   app.add_flag("--json", arguments->json, "A JSON object for each operation and size, one to a line");
   app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");

@@ -96,6 +96,8 @@ std::string PairName(std::string_view path) {
   return absl::ConsumeSuffix(&name, kPublicEnd) || absl::ConsumeSuffix(&name, kPrivateEnd) ? std::string(name) : "";
 }
 
+std::string WithoutFolder(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
 void CheckName(CheckedFile& file) {
   const std::string end = file.key.is_private ? kPrivateEnd : kPublicEnd;
   if (PairName(file.path).empty() || absl::EndsWith(file.path, end)) return;
@@ -144,18 +146,33 @@ CheckedFile Check(const std::string& path, const KeyFileContents& contents, std:
   return file;
 }
 
+bool AreTwoHalves(const CheckedFile& a, const CheckedFile& b) {
+  return a.is_key && b.is_key && a.key.is_private != b.key.is_private && !IsUnopened(a.key) && !IsUnopened(b.key);
+}
+
 void FindPair(CheckedFile& file, const std::vector<CheckedFile>& files) {
   const std::string pair_name = PairName(file.path);
   for (const CheckedFile& other : files) {
-    if (!other.is_key || other.key.is_private == file.key.is_private) continue;
-    if (IsUnopened(file.key) || IsUnopened(other.key)) continue;
-    const bool has_its_name = !pair_name.empty() && PairName(other.path) == pair_name;
-    if (other.key.fingerprint == file.key.fingerprint) {
-      if (file.pair.empty() || has_its_name) file.pair = other.path;
-    } else if (has_its_name) {
-      file.problems.push_back(absl::StrCat("doesn't match ", Shown(other.path),
-                                           ": what is encrypted for one half can't be read with the other"));
-    }
+    if (!AreTwoHalves(file, other) || other.key.fingerprint != file.key.fingerprint) continue;
+    if (file.pair.empty() || PairName(other.path) == pair_name) file.pair = other.path;
+  }
+}
+
+// Whether the names of two files, of which neither is the other's half, say that they ought to be: in one folder, and in
+// two where neither has another half.
+bool ClaimToMatch(const CheckedFile& a, const CheckedFile& b) {
+  const std::string one = PairName(a.path), other = PairName(b.path);
+  if (one.empty() || other.empty()) return false;
+  return one == other || (a.pair.empty() && b.pair.empty() && WithoutFolder(one) == WithoutFolder(other));
+}
+
+// Once each file's pair is known.
+void CheckMatch(CheckedFile& file, const std::vector<CheckedFile>& files) {
+  for (const CheckedFile& other : files) {
+    if (!AreTwoHalves(file, other) || other.key.fingerprint == file.key.fingerprint) continue;
+    if (!ClaimToMatch(file, other)) continue;
+    file.problems.push_back(absl::StrCat("doesn't match ", Shown(other.path),
+                                         ": what is encrypted for one half can't be read with the other"));
   }
 }
 
@@ -237,9 +254,10 @@ ExitCode Run(const Arguments& arguments) {
     Report(std::string(contents.status().message()));
     all_were_read = false;
   }
+  for (CheckedFile& file : files) FindPair(file, files);
   bool all_serve = true;
   for (CheckedFile& file : files) {
-    if (file.is_key) FindPair(file, files);
+    CheckMatch(file, files);
     all_serve = all_serve && file.problems.empty();
     const std::string text = arguments.json ? JsonLine(ToJson(file)) : Text(file, arguments.quiet);
     if (absl::Status status = Print(text); !status.ok()) return EnvironmentFailure(status);

@@ -61,6 +61,23 @@ std::string Suggestion(const CLI::App& command) {
   return "";
 }
 
+// For what CLI11 has words that users wouldn't understand; its own otherwise.
+std::string Problem(const CLI::App& command, const CLI::ParseError& error) {
+  const std::string text = error.what();
+  if (error.get_name() == "ArgumentMismatch") {
+    const std::string name = text.substr(0, text.find(':'));
+    const CLI::Option* const option = command.get_option_no_throw(name);
+    const bool is_repeated = option != nullptr && option->results().size() > 1;
+    return absl::StrCat(name, is_repeated ? " is given more than once" : " needs a value");
+  }
+  // "Could not convert: --json = maybe". Values of options are checked before, with words of their own.
+  if (error.get_name() == "ConversionError") {
+    const size_t name_at = text.find("--"), end = text.find(' ', name_at);
+    return absl::StrCat(text.substr(name_at, end - name_at), " takes no value");
+  }
+  return text;
+}
+
 std::string WhichCommand(const CLI::App& command_line) {
   const std::vector<std::string> rest = command_line.remaining();
   if (rest.empty()) return "which command?";
@@ -94,7 +111,7 @@ ExitCode AnswerParseError(const CLI::App& command_line, const CLI::ParseError& e
     return ExitCode::kUsage;
   }
   const CLI::App& command = *commands.front();
-  Report(absl::StrCat(error.what(), Suggestion(command), " (see: pulseal ", command.get_name(), " --help)"));
+  Report(absl::StrCat(Problem(command, error), Suggestion(command), " (see: pulseal ", command.get_name(), " --help)"));
   return ExitCode::kUsage;
 }
 

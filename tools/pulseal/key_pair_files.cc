@@ -19,7 +19,10 @@ namespace {
 
 absl::Status MakeDirectory(const std::string& directory) {
   if (mkdir(directory.c_str(), 0777) == 0) return SyncFolder(FolderOf(directory));
-  return errno == EEXIST ? absl::OkStatus() : ErrnoStatus(Shown(directory));
+  if (errno == EEXIST) return absl::OkStatus();
+  if (errno != ENOENT) return ErrnoStatus(Shown(directory));
+  return absl::NotFoundError(absl::StrCat(Shown(FolderOf(directory)), ": no such folder; of ", Shown(directory),
+                                          " only the last one is made (mkdir -p makes them all)"));
 }
 
 bool WriteAside(const PathAside& aside, std::string_view bytes, mode_t mode) {

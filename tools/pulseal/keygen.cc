@@ -78,7 +78,10 @@ ExitCode Run(const Arguments& arguments) {
   if (absl::Status status = WriteKeyPair(files, *pair, arguments.force); !status.ok())
     return EnvironmentFailure(status);
   if (arguments.quiet) return ExitCode::kDone;
-  if (absl::Status status = Print(*description); !status.ok()) return EnvironmentFailure(status);
+  if (absl::Status status = Print(*description); !status.ok()) {
+    return EnvironmentFailure(
+        absl::Status(status.code(), absl::StrCat(status.message(), " (the key pair was made all the same)")));
+  }
   return ExitCode::kDone;
 }
 
