@@ -100,8 +100,6 @@ absl::Status Consumer::TakeMessage(const wire::MessageId& id, std::string_view s
       entries_.Consume(entry->metadata, entry->payload, cookie, Clock::now().time_since_epoch());
   GiveBack(consumed.permits);
   for (const framing::Outcome& outcome : consumed.outcomes) {
-    // A message that failed takes no room; when it is redelivered it takes permits anew. Chunks have had theirs already.
-    if (outcome.decision.action == Action::kFail && consumed.permits == 0) GiveBack(outcome.decision.num_messages);
     if (absl::Status status = Settle(outcome, entry->metadata); !status.ok()) return status;
   }
   return absl::OkStatus();

@@ -113,7 +113,6 @@ class Consumer {
   std::map<uint64_t, wire::MessageId> unsettled_;  // entries in the hands of entries_, by cookie
   std::map<Position, Unacknowledged> unacknowledged_;
   int64_t to_give_back_ = 0;                 // permits that no FLOW has carried yet
-  int64_t held_permits_ = 0;                 // of messages that failed: until they are asked for again
   std::map<std::string, Failure> failures_;  // by reason
 };
 

@@ -100,7 +100,7 @@ absl::Status Producer::SendAlone(const framing::SingleMessage& message) {
   metadata.ordering_key = message.ordering_key;
   metadata.null_value = message.null_value;
   for (const auto& [name, value] : message.properties) metadata.properties.emplace_back(name, value);
-  return SendEntries(std::move(metadata), message.payload);
+  return SendEntries(metadata, message.payload);
 }
 
 absl::Status Producer::SendBatch() {
@@ -108,7 +108,7 @@ absl::Status Producer::SendBatch() {
   framing::MessageMetadata metadata = MetadataFor(next_sequence_id_ - static_cast<uint64_t>(in_batch_));
   metadata.num_messages_in_batch = in_batch_;
   metadata.highest_sequence_id = next_sequence_id_ - 1;
-  absl::Status status = SendEntries(std::move(metadata), batch_);
+  absl::Status status = SendEntries(metadata, batch_);
   batch_.clear();
   in_batch_ = 0;
   return status;
@@ -123,10 +123,10 @@ framing::MessageMetadata Producer::MetadataFor(uint64_t sequence_id) const {
 }
 
 // A rotation shows nowhere here: the encryptor has made the next data key ahead of time, and its fields go with each entry.
-absl::Status Producer::SendEntries(framing::MessageMetadata metadata, std::string_view payload) {
-  if (!entries_.has_value()) return SendInClear(std::move(metadata), payload);
-  return entries_->Send(std::move(metadata), payload,
-                        [this](const framing::OutgoingEntry& entry) { return SendEntry(entry); });
+absl::Status Producer::SendEntries(const framing::MessageMetadata& metadata, std::string_view payload) {
+  if (!entries_.has_value()) return SendInClear(metadata, payload);
+  return entries_->Send(metadata, payload,
+                        [this, &metadata](const framing::OutgoingEntry& entry) { return SendEntry(metadata, entry); });
 }
 
 absl::Status Producer::SendInClear(framing::MessageMetadata metadata, std::string_view payload) {
@@ -141,29 +141,29 @@ absl::Status Producer::SendInClear(framing::MessageMetadata metadata, std::strin
     metadata.compression = options_.compression;
     payload = compressed_;
   }
-  return SendEntry({metadata.Serialize(), {}, payload, false});
+  const std::string serialized = metadata.Serialize();
+  return SendEntry(metadata, {serialized, {}, payload});
 }
 
 // Must not wait, since EntryProducer calls it: the frame is put behind the others.
-absl::Status Producer::SendEntry(const framing::OutgoingEntry& entry) {
-  const absl::StatusOr<framing::MessageMetadata> metadata = framing::ParseMessageMetadata(entry.metadata);
-  if (!metadata.ok()) return metadata.status();
+absl::Status Producer::SendEntry(const framing::MessageMetadata& metadata, const framing::OutgoingEntry& entry) {
+  const bool is_chunk = entry.num_chunks > 0;
   Command command;
   command.set_type(Command::SEND);
   wire::Send& send = *command.mutable_send();
   send.set_producer_id(kProducerId);
-  send.set_sequence_id(metadata->sequence_id);
-  if (metadata->num_messages_in_batch.has_value()) {
-    send.set_num_messages(*metadata->num_messages_in_batch);
-    send.set_highest_sequence_id(metadata->highest_sequence_id);
+  send.set_sequence_id(metadata.sequence_id);
+  if (metadata.num_messages_in_batch.has_value()) {
+    send.set_num_messages(*metadata.num_messages_in_batch);
+    send.set_highest_sequence_id(metadata.highest_sequence_id);
   }
-  if (metadata->num_chunks > 1) send.set_is_chunk(true);
+  if (is_chunk) send.set_is_chunk(true);
   entry_.clear();
   absl::Status status = framing::AppendEntry(entry.metadata, entry.encryption_fields, entry.payload, &entry_);
   if (!status.ok()) return status;
   connection_.Send(command, entry_);
-  unconfirmed_.push_back({metadata->sequence_id, metadata->num_messages_in_batch,
-                          metadata->chunk_id + 1 >= metadata->num_chunks, Clock::now() + connection_.timeout()});
+  unconfirmed_.push_back({metadata.sequence_id, metadata.num_messages_in_batch,
+                          !is_chunk || entry.chunk_id + 1 == entry.num_chunks, Clock::now() + connection_.timeout()});
   return absl::OkStatus();
 }
 

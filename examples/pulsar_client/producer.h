@@ -65,9 +65,10 @@ class Producer {
   absl::Status Register();
   absl::Status SendAlone(const pulseal::framing::SingleMessage& message);
   absl::Status SendBatch();
-  absl::Status SendEntries(pulseal::framing::MessageMetadata metadata, std::string_view payload);
+  absl::Status SendEntries(const pulseal::framing::MessageMetadata& metadata, std::string_view payload);
   absl::Status SendInClear(pulseal::framing::MessageMetadata metadata, std::string_view payload);
-  absl::Status SendEntry(const pulseal::framing::OutgoingEntry& entry);
+  absl::Status SendEntry(const pulseal::framing::MessageMetadata& metadata,
+                         const pulseal::framing::OutgoingEntry& entry);
   absl::Status Take(const Frame& frame);
   absl::Status TakeReceipt(const wire::SendReceipt& receipt);
   pulseal::framing::MessageMetadata MetadataFor(uint64_t sequence_id) const;

@@ -94,15 +94,15 @@ struct Decision {
     kDeliverEncrypted,  // payload is ciphertext; ParseEncryptionContext(metadata) is all that is needed to decrypt it
                         // later. Never split it as a batch, never decompress it
     kDiscard,           // acknowledge with DecryptionError and give num_messages permits back
-    kFail,              // do not acknowledge; the permits come back when the message is redelivered
+    kFail,              // do not acknowledge; give num_messages permits back: a redelivery takes them anew
     kPending,           // TryDecrypt only: call Resolve, then TryDecrypt again with its answer
   };
   Action action = Action::kFail;
   bool was_encrypted = false;       // the metadata named at least one wrapped key
   bool worth_asking_again = false;  // "not now": the same call may succeed later
   Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver, kPending and INTERNAL
-  // Messages in the entry (1 where the metadata's number is absent or below 1). Security: the sender's number, which
-  // nothing authenticates, up to 2^31 - 1: give back no more permits than you gave.
+  // Messages in the entry (1 where the metadata's number is absent or below 1), which a broker has taken off the permits.
+  // Security: the sender's number, which nothing authenticates, up to 2^31 - 1: for counting only.
   int32_t num_messages = 1;
   std::string_view payload;   // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
   std::string_view key_name;  // of the wrapped key that opened it, inside metadata; empty otherwise

@@ -70,6 +70,10 @@ absl::Status Malformed(std::string_view problem) {
   return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMalformed, problem);
 }
 
+bool IsDelivered(const Decision& decision) {
+  return decision.action == Action::kDeliver || decision.action == Action::kDeliverEncrypted;
+}
+
 bool IsChunk(const MessageMetadata& metadata) { return metadata.num_chunks > 1; }
 
 // The names and wrapped keys of field 13, each once: the C++ client repeats its list on each further chunk. Without their
@@ -164,7 +168,7 @@ Consumed EntryConsumerState::Unpack(const Decision& decision, std::string_view m
     return consumed;
   }
   Decision final = has_plaintext ? Failed(decision, parsed.status(), options_.discard_malformed) : decision;
-  if (final.action == Action::kDiscard) consumed.permits = final.num_messages;
+  if (!IsDelivered(final)) consumed.permits = final.num_messages;
   consumed.outcomes.push_back(
       OutcomeOf(std::move(final), parsed.ok() ? *std::move(parsed) : MessageMetadata(), {cookie}));
   return consumed;
@@ -185,7 +189,7 @@ Consumed EntryConsumerState::UnpackChunk(const Decision& decision, MessageMetada
   std::vector<AssembledMessage> ended =
       status.ok() ? chunks_.Add(chunk, cookie, now) : chunks_.Fail(chunk, cookie, status, discard, now);
   Consumed consumed;
-  consumed.permits = 1;
+  consumed.permits = decision.num_messages;
   for (AssembledMessage& message : ended) {
     if (!message.status.ok()) {
       consumed.outcomes.push_back(OutcomeOf(std::move(message)));
@@ -207,7 +211,7 @@ Outcome EntryConsumerState::UnpackWhole(Decision decision, MessageMetadata metad
   const absl::Status status = Open(metadata, &decision.payload, permits);
   if (!status.ok()) {
     decision = Failed(std::move(decision), status, options_.discard_malformed && !IsNotNow(status));
-    *permits = decision.action == Action::kDiscard ? decision.num_messages : *permits;
+    *permits = decision.num_messages;
   }
   return OutcomeOf(std::move(decision), std::move(metadata), std::move(cookies));
 }

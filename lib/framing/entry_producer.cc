@@ -121,8 +121,6 @@ absl::Status EntryProducerState::SendWhole(MessageMetadata metadata, std::string
   metadata.num_chunks = metadata.chunk_id = metadata.total_chunk_size = 0;
   const std::string serialized = metadata.Serialize();
   if (absl::Status status = CheckMetadata(serialized.size(), encryptor_.fields_size()); !status.ok()) return status;
-  const size_t sealed_size = payload.size() + MessageEncryptor::kPayloadOverhead;
-  (void)sealed_size;
   const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(payload, &ciphertext_, &fields_);
   if (!sealed.ok()) return sealed.status();
   // Recipients may have been added meanwhile.
@@ -149,7 +147,8 @@ absl::Status EntryProducerState::SendChunks(MessageMetadata metadata, std::strin
   for (metadata.chunk_id = 0; metadata.chunk_id < metadata.num_chunks && status.ok(); ++metadata.chunk_id) {
     const auto id = static_cast<size_t>(metadata.chunk_id);
     const std::string_view fields = std::string_view(fields_).substr(id * fields_size, fields_size);
-    status = sink({metadata.Serialize(), fields, ChunkAt(ciphertext_, sealed_size, metadata.chunk_id), true});
+    status = sink({metadata.Serialize(), fields, ChunkAt(ciphertext_, sealed_size, metadata.chunk_id), true,
+                   metadata.num_chunks, metadata.chunk_id});
   }
   return status;
 }

@@ -72,7 +72,7 @@ class EntryConsumerTest : public testing::FramingFixture {
     for (const bool discard : {false, true}) {
       consumer_options_.discard_malformed = discard;
       consumer_.reset();
-      const Outcome outcome = One(entry, 5, discard ? num_messages : 0);
+      const Outcome outcome = One(entry, 5, num_messages);
       ExpectFailure(outcome, discard ? Action::kDiscard : Action::kFail, Reason::kMalformed, words);
       EXPECT_EQ(outcome.decision.num_messages, num_messages);
       EXPECT_FALSE(outcome.decision.worth_asking_again);
@@ -147,7 +147,7 @@ TEST_F(EntryConsumerTest, ReadsPlaintextAndSaysSo) {
   decryptor_options_.require_encryption = true;
   consumer_.reset();
   decryptor_.reset();
-  ExpectFailure(One(entry, 1, 0), Action::kFail, Reason::kNotEncrypted, "");
+  ExpectFailure(One(entry, 1, 1), Action::kFail, Reason::kNotEncrypted, "");
 }
 
 TEST_F(EntryConsumerTest, ABatchOfOneIsABatch) {
@@ -224,12 +224,17 @@ TEST_F(EntryConsumerTest, NeverTakesCiphertextApart) {
 }
 
 TEST_F(EntryConsumerTest, CountsAndPermitsAWholeBatchThatItCantDecrypt) {
-  decryptor_options_.failure_action = ConsumerCryptoFailureAction::kDiscard;
   const SentEntry batch = SendBatch({Message("a"), Message("b"), Message("c")}).at(0);
   wrapper_->SetStatus("orders", absl::NotFoundError("gone"));
-  const Outcome outcome = One(batch, 1, 3);
-  ExpectFailure(outcome, Action::kDiscard, Reason::kKeyNotFound, "");
-  EXPECT_EQ(outcome.decision.num_messages, 3);
+  for (const bool discard : {true, false}) {
+    decryptor_options_.failure_action =
+        discard ? ConsumerCryptoFailureAction::kDiscard : ConsumerCryptoFailureAction::kFail;
+    consumer_.reset();
+    decryptor_.reset();
+    const Outcome outcome = One(batch, 1, 3);
+    ExpectFailure(outcome, discard ? Action::kDiscard : Action::kFail, Reason::kKeyNotFound, "");
+    EXPECT_EQ(outcome.decision.num_messages, 3);
+  }
 }
 
 TEST_F(EntryConsumerTest, PutsChunksTogether) {
@@ -325,6 +330,7 @@ TEST_F(EntryConsumerTest, RefusesABatchInChunks) {
   metadata_.num_messages_in_batch = 2;
   const Consumed consumed = Consume(Sealed(metadata_, "01234"), 1);
   ExpectFailure(consumed.outcomes.at(0), Action::kFail, Reason::kMalformed, "a batch doesn't travel in chunks");
+  EXPECT_EQ(consumed.permits, 2);  // as many as a broker takes
 }
 
 // A chunk of somebody else's, sent ahead of an honest message's with its uuid: in clear, and encrypted under a data key of

@@ -15,6 +15,7 @@
 namespace pulseal::framing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::SentEntry;
@@ -211,6 +212,20 @@ TEST_F(EntryProducerTest, CutsWhatIsTooLongAndEncryptsEachChunk) {
   EXPECT_EQ(whole, message);
   // All but the last are full, but for the numbers' size in the metadata.
   EXPECT_GE(sent[0].metadata.size() + sent[0].payload.size(), 1990u);
+}
+
+TEST_F(EntryProducerTest, TellsTheSinkOfChunks) {
+  std::vector<std::pair<int32_t, int32_t>> seen;
+  const EntrySink sink = [&seen](const OutgoingEntry& entry) {
+    seen.emplace_back(entry.chunk_id, entry.num_chunks);
+    return absl::OkStatus();
+  };
+  producer_options_.chunks = true;
+  producer_options_.max_message_size = 2000;
+  ASSERT_TRUE(producer().Send(metadata_, Noise(5000), sink).ok());
+  ASSERT_TRUE(producer().Send(metadata_, "whole", sink).ok());
+  EXPECT_THAT(seen,
+              ElementsAre(std::make_pair(0, 3), std::make_pair(1, 3), std::make_pair(2, 3), std::make_pair(0, 0)));
 }
 
 TEST_F(EntryProducerTest, CompressesTheWholeBeforeItCuts) {

@@ -73,10 +73,11 @@ struct Consumed {
   // Usually one. None: the entry is a chunk, and more are needed. Several: messages in chunks that were given up or expired
   // come first.
   std::vector<Outcome> outcomes;
-  // To give back to flow control now, whatever becomes of the acknowledgement: a discarded entry's messages, messages that a
-  // compacting broker took out of a batch, a chunk that completes nothing (with it, all of an outcome's chunks but the one
-  // that completes it have theirs back). What is delivered gives its own back when it is used up. Security: of a batch it
-  // is the sender's number, see Decision::num_messages.
+  // To give back to flow control now: those of all that isn't delivered, for it takes no room, and takes permits anew when
+  // it is redelivered. That is a discarded or failed entry's messages, messages that a compacting broker took out of a
+  // batch, and a chunk that completes nothing (with it, all of an outcome's chunks but the one that completes it have theirs
+  // back). What is delivered gives its own back when it is used up: kDeliver one for each message that MessageReader hands
+  // out, kDeliverEncrypted num_messages.
   int64_t permits = 0;
 };
 

@@ -7,6 +7,7 @@
 #define PULSEAL_FRAMING_ENTRY_PRODUCER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -39,6 +40,9 @@ struct OutgoingEntry {
   std::string_view encryption_fields;  // empty where it isn't encrypted
   std::string_view payload;
   bool encrypted = false;  // false only under ProducerCryptoFailureAction::kSend
+  // As in the metadata: a broker is told of chunks, and answers each.
+  int32_t num_chunks = 0;  // zero: not a chunk
+  int32_t chunk_id = 0;    // from 0
 };
 
 // Takes an entry. Whatever it returns but OK ends the call, and is what the call returns. Must not be empty, nor call the
