@@ -32,12 +32,6 @@ struct Arguments {
   bool entries = false, json = false, quiet = false;
 };
 
-absl::Status Append(std::string_view line, LineWriter& output) {
-  if (const auto room = output.Room(line.size()); !room.ok()) return room.status();
-  output.Append(line);
-  return absl::OkStatus();
-}
-
 // A topic, entry by entry.
 class TopicInspection {
  public:
@@ -57,7 +51,7 @@ class TopicInspection {
 
   absl::Status End() {
     if (arguments_.entries && !arguments_.json && entries_ > 0) {
-      if (absl::Status status = Append("", output_); !status.ok()) return status;
+      if (absl::Status status = output_.Write(""); !status.ok()) return status;
     }
     if (absl::Status status = output_.Flush(); !status.ok()) return status;
     return Print(arguments_.json ? JsonLine(summary_.ToJson()) : summary_.Text());
@@ -83,18 +77,16 @@ class TopicInspection {
       summary_.AddMalformed(place, stored.size(), message_.problem);
     }
     if (!arguments_.entries) return absl::OkStatus();
-    if (!arguments_.json) return Append(MessageLine(message_), output_);
-    const std::string line = JsonLine(MessageJson(message_, false));
-    return Append(std::string_view(line).substr(0, line.size() - 1), output_);
+    if (!arguments_.json) return output_.Write(MessageLine(message_));
+    return output_.Write(JsonText(MessageJson(message_, false)));
   }
 
   absl::Status Show(const char* kind, const char* words, const TopicItem& item) {
     if (!arguments_.entries) return absl::OkStatus();
     if (!arguments_.json) {
-      return Append(absl::StrCat("- at ", item.offset, ": ", words, ", ", Count(item.size, "byte")), output_);
+      return output_.Write(absl::StrCat("- at ", item.offset, ": ", words, ", ", Count(item.size, "byte")));
     }
-    const std::string line = JsonLine({{"kind", kind}, {"offset", item.offset}, {"size", item.size}});
-    return Append(std::string_view(line).substr(0, line.size() - 1), output_);
+    return output_.Write(JsonText({{"kind", kind}, {"offset", item.offset}, {"size", item.size}}));
   }
 
   const Arguments& arguments_;

@@ -2,7 +2,6 @@
 #include "tools/pulseal/line_writer.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "tools/pulseal/report.h"
 
@@ -13,19 +12,16 @@ constexpr size_t kBufferSize = 256 * 1024;
 
 }  // namespace
 
-absl::StatusOr<absl::Span<char>> LineWriter::Room(size_t size) {
-  const size_t line_size = size + 1;
+absl::Status LineWriter::Write(std::string_view text) {
+  const size_t line_size = text.size() + 1;
   if (size_ + line_size > buffer_.size()) {
     if (absl::Status status = Flush(); !status.ok()) return status;
   }
   if (line_size > buffer_.size()) buffer_.resize(std::max(line_size, kBufferSize));
-  return absl::MakeSpan(buffer_.data() + size_, size);
-}
-
-void LineWriter::Append(std::string_view text) {
-  if (!text.empty()) memmove(buffer_.data() + size_, text.data(), text.size());
-  size_ += text.size();
-  buffer_[size_++] = '\n';
+  text.copy(buffer_.data() + size_, text.size());
+  size_ += line_size;
+  buffer_[size_ - 1] = '\n';
+  return absl::OkStatus();
 }
 
 absl::Status LineWriter::Flush() {

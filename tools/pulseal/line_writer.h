@@ -9,20 +9,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
 namespace pulseal::tools {
 
-// What was appended and not flushed is lost when the writer is destroyed.
+// What was written and not flushed is lost when the writer is destroyed.
 class LineWriter {
  public:
-  // `size` bytes in which the next line may be put together; good until the next call. Fails as Flush does.
-  absl::StatusOr<absl::Span<char>> Room(size_t size);
-
-  // Adds `text`, which may stand at the beginning of the room given last, and a line feed. `text` is no longer than
-  // that room.
-  void Append(std::string_view text);
+  // Adds `text` and a line feed. Fails as Flush does.
+  absl::Status Write(std::string_view text);
 
   // As Print.
   absl::Status Flush();

@@ -69,12 +69,12 @@ Json ToJson(Place place, const framing::Outcome& outcome, const framing::SingleM
 
 absl::Status MessageOutput::Write(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message,
                                   int32_t batch_index) {
-  if (format_ == MessageFormat::kLines) return WriteLine(message.payload);
-  return WriteLine(JsonText(ToJson(place, outcome, message, batch_index)));
+  if (format_ == MessageFormat::kLines) return lines_.Write(message.payload);
+  return lines_.Write(JsonText(ToJson(place, outcome, message, batch_index)));
 }
 
 absl::Status MessageOutput::WriteCiphertext(Place place, const Decision& decision, std::string_view metadata) {
-  if (format_ == MessageFormat::kLines) return WriteLine(Base64(decision.payload));
+  if (format_ == MessageFormat::kLines) return lines_.Write(Base64(decision.payload));
   Json object;
   AddPlace(place, object);
   object["encrypted"] = true;
@@ -82,13 +82,7 @@ absl::Status MessageOutput::WriteCiphertext(Place place, const Decision& decisio
   object["why"] = std::string(decision.status.message());
   object["payload_base64"] = Base64(decision.payload);
   if (ParseEncryptionContext(metadata).ok()) object["context"] = Base64(metadata);
-  return WriteLine(JsonText(object));
-}
-
-absl::Status MessageOutput::WriteLine(std::string_view text) {
-  if (const auto room = lines_.Room(text.size()); !room.ok()) return room.status();
-  lines_.Append(text);
-  return absl::OkStatus();
+  return lines_.Write(JsonText(object));
 }
 
 }  // namespace pulseal::tools

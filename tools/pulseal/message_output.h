@@ -31,8 +31,6 @@ class MessageOutput {
   absl::Status Flush() { return lines_.Flush(); }
 
  private:
-  absl::Status WriteLine(std::string_view text);
-
   const MessageFormat format_;
   LineWriter lines_;
 };
