@@ -8,8 +8,6 @@ Writes each message and a line feed to standard output. RSA-wrapped data keys ar
 ones and the payloads with Python's cryptography.
 """
 
-import hashlib
-import hmac
 import struct
 import subprocess
 import sys
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support/python"))
 from pulsar_bytes import crc32c, fields  # noqa: E402
+from pulsar_crypto import unwrap_ec  # noqa: E402
 
 
 def entries(topic):
@@ -49,19 +48,6 @@ def open_rsa(key_file, wrapped):
     return subprocess.run(command, input=wrapped, stdout=subprocess.PIPE, check=True).stdout
 
 
-def open_ec(key, wrapped):
-    field = (key.curve.key_size + 7) // 8
-    point, sealed, tag = wrapped[: 1 + 2 * field], wrapped[1 + 2 * field : -20], wrapped[-20:]
-    shared = key.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(key.curve, point))
-    stream = b""
-    counter = 1
-    while len(stream) < 16 + len(sealed):
-        stream += hashlib.sha1(point + shared + struct.pack(">I", counter)).digest()
-        counter += 1
-    assert hmac.compare_digest(hmac.new(stream[:16], sealed + bytes(8), "sha1").digest(), tag), "ECIES tag"
-    return bytes(a ^ b for a, b in zip(sealed, stream[16:]))
-
-
 def main():
     topic_file, key_name, key_file = sys.argv[1:]
     with open(key_file, "rb") as file:
@@ -82,7 +68,7 @@ def main():
                 uncompressed_size = value
         if wrapped not in opened:
             is_ec = isinstance(key, ec.EllipticCurvePrivateKey)
-            opened[wrapped] = open_ec(key, wrapped) if is_ec else open_rsa(key_file, wrapped)
+            opened[wrapped] = unwrap_ec(key, wrapped) if is_ec else open_rsa(key_file, wrapped)
         assert len(nonce) == 12 and (opened[wrapped], nonce) not in nonces, "nonce"
         nonces.add((opened[wrapped], nonce))
         plaintext = AESGCM(opened[wrapped]).decrypt(nonce, payload, None)

@@ -51,6 +51,25 @@ def fields(data):
         yield number, value
 
 
+def serialized(*numbers_and_values):
+    """The other way round: (number, int or bytes) pairs as a protobuf message."""
+    message = b""
+    for number, value in numbers_and_values:
+        if isinstance(value, int):
+            message += to_varint(number << 3) + to_varint(value)
+        else:
+            message += to_varint(number << 3 | 2) + to_varint(len(value)) + value
+    return message
+
+
+def to_varint(value):
+    groups = bytearray()
+    while value >= 0x80:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(groups + bytes([value]))
+
+
 def stored_entry(metadata, payload):
     checked = struct.pack(">I", len(metadata)) + metadata + payload
     return b"\x0e\x01" + struct.pack(">I", crc32c(checked)) + checked
