@@ -15,7 +15,7 @@
 #include "absl/types/span.h"
 #include "lib/bounded_table.h"
 #include "lib/crypto/aead.h"
-#include "lib/decision.h"
+#include "lib/failure.h"
 #include "lib/mutex.h"
 #include "pulseal/secret_bytes.h"
 

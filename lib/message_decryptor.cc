@@ -18,6 +18,7 @@
 #include "lib/decrypt_lane.h"
 #include "lib/decryptor_options.h"
 #include "lib/event_sink.h"
+#include "lib/failure.h"
 #include "lib/fork_sentinel.h"
 #include "lib/key_lookup.h"
 #include "lib/lanes.h"

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "lib/decision.h"
+#include "lib/failure.h"
 #include "lib/fork_sentinel.h"
 
 namespace pulseal {
