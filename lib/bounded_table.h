@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "lib/status.h"
+#include "lib/as_absl.h"
 
 namespace pulseal {
 

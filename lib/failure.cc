@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/status.h"
 
 namespace pulseal {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/key_file.h"
 #include "lib/key_file_versions.h"
 #include "lib/status.h"

@@ -18,6 +18,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "lib/as_absl.h"
 #include "lib/status.h"
 #include "pulseal/key_readers.h"
 

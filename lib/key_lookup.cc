@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/crypto/random.h"
 #include "lib/metadata_fields.h"
 #include "lib/status.h"

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "lib/as_absl.h"
 #include "lib/key_file.h"
 #include "lib/key_file_versions.h"
 #include "lib/status.h"

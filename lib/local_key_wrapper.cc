@@ -3,6 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/crypto/ecies.h"
 #include "lib/crypto/openssl_source.h"
 #include "lib/crypto/pem_key.h"

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/metadata_fields.h"
 #include "lib/status.h"
 

@@ -4,6 +4,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 
 namespace pulseal {
 namespace {

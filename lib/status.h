@@ -9,13 +9,9 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "pulseal/error.h"
 
 namespace pulseal {
-
-// Debian's Abseil has a string_view of its own, which std's doesn't convert to.
-inline absl::string_view AsAbsl(std::string_view text) { return absl::string_view(text.data(), text.size()); }
 
 // Under this name a status keeps its Reason, as a decimal number.
 inline constexpr char kReasonPayload[] = "pulseal/reason";

@@ -2,6 +2,7 @@
 #include "lib/wire.h"
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/status.h"
 
 namespace pulseal::wire {

@@ -11,6 +11,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/crypto/openssl_error.h"
 #include "lib/crypto/openssl_ptr.h"
 #include "lib/crypto/unwrap_failed.h"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/framing/big_endian.h"
 #include "lib/framing/key_value.h"
 #include "lib/status.h"

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/status.h"
 
 namespace pulseal::framing {

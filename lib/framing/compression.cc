@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/framing/codec_memory.h"
 #include "lib/status.h"
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "lib/as_absl.h"
 #include "lib/framing/big_endian.h"
 #include "lib/framing/crc32c.h"
 #include "lib/status.h"

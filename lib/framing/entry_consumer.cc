@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "lib/as_absl.h"
 #include "lib/framing/scratch.h"
 #include "lib/status.h"
 #include "pulseal/encryption_metadata.h"

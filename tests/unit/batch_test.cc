@@ -9,8 +9,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "lib/as_absl.h"
 #include "lib/framing/big_endian.h"
-#include "lib/status.h"
 #include "lib/wire.h"
 #include "proto/pulsar_metadata.pb.h"
 #include "pulseal/encryption_metadata.h"

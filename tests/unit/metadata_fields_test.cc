@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
-#include "lib/status.h"
+#include "lib/as_absl.h"
 #include "lib/wire.h"
+#include "pulseal/error.h"
 #include "tests/support/protobuf/metadata_oracle.h"
 #include "tests/support/protobuf/random_metadata.h"
 #include "tests/support/wire_fields.h"

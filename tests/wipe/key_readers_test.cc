@@ -12,7 +12,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "lib/status.h"
+#include "lib/as_absl.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/test_keys.h"
 #include "tests/wipe/leftover_search.h"

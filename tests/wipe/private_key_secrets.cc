@@ -11,8 +11,8 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "lib/as_absl.h"
 #include "lib/crypto/openssl_ptr.h"
-#include "lib/status.h"
 
 namespace pulseal::testing {
 namespace {
