@@ -17,38 +17,6 @@ size_t PositionOf(const std::string& identity, absl::Span<const std::string_view
 
 }  // namespace
 
-void DecryptTally::Delivered(size_t plaintext_size) {
-  decrypted_.Add(1);
-  bytes_.Add(plaintext_size);
-}
-
-void DecryptTally::DeliveredPlain() { plain_.Add(1); }
-
-void DecryptTally::Failed(Decision::Action action, Reason reason) {
-  by_action_[static_cast<size_t>(action)].Add(1);
-  by_reason_[static_cast<size_t>(reason)].Add(1);
-}
-
-void DecryptTally::AddTo(DecryptorCounters* counters) const {
-  const auto action = [&](Decision::Action value) { return by_action_[static_cast<size_t>(value)].value(); };
-  const auto reason = [&](Reason value) { return by_reason_[static_cast<size_t>(value)].value(); };
-  counters->messages_decrypted += decrypted_.value();
-  counters->bytes_decrypted += bytes_.value();
-  counters->messages_plain += plain_.value();
-  counters->messages_delivered_encrypted += action(Decision::Action::kDeliverEncrypted);
-  counters->messages_discarded += action(Decision::Action::kDiscard);
-  counters->messages_failed += action(Decision::Action::kFail);
-  counters->key_not_found += reason(Reason::kKeyNotFound);
-  counters->key_unusable += reason(Reason::kKeyUnusable);
-  counters->key_unavailable += reason(Reason::kKeyServiceUnavailable);
-  counters->unwrap_failed += reason(Reason::kUnwrapFailed);
-  counters->authentication_failed += reason(Reason::kAuthenticationFailed);
-  counters->malformed += reason(Reason::kMalformed);
-  counters->limit_reached += reason(Reason::kLimitReached);
-  counters->not_encrypted += reason(Reason::kNotEncrypted);
-  counters->internal += reason(Reason::kNone);
-}
-
 const std::shared_ptr<CachedKey>* DecryptLane::RecentKeys::Find(absl::Span<const std::string_view> identities,
                                                                 size_t* position) {
   for (size_t i = 0; i < recent_.size() && recent_[i].key != nullptr; ++i) {

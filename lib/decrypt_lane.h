@@ -12,25 +12,10 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "lib/counter.h"
 #include "lib/data_key_cache.h"
-#include "pulseal/message_decryptor.h"
+#include "lib/decrypt_tally.h"
 
 namespace pulseal {
-
-// What came of the messages, by what was decided and by cause. Written by one thread at a time, read by any.
-class DecryptTally {
- public:
-  void Delivered(size_t plaintext_size);
-  void DeliveredPlain();
-  void Failed(Decision::Action action, Reason reason);
-  void AddTo(DecryptorCounters* counters) const;
-
- private:
-  Counter decrypted_, bytes_, plain_;
-  std::array<Counter, static_cast<size_t>(Decision::Action::kPending)> by_action_;
-  std::array<Counter, static_cast<size_t>(Reason::kMisuse) + 1> by_reason_;
-};
 
 // What a lane (lib/lanes.h) of the decryptor's keeps for the messages that pass through it.
 struct DecryptLane {
