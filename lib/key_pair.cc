@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/crypto/fingerprint.h"
 #include "lib/crypto/generate_key.h"
 #include "lib/crypto/pem_key.h"
 #include "lib/status.h"

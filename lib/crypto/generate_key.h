@@ -2,12 +2,10 @@
 #ifndef PULSEAL_LIB_CRYPTO_GENERATE_KEY_H_
 #define PULSEAL_LIB_CRYPTO_GENERATE_KEY_H_
 
-#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "lib/crypto/openssl_source.h"
-#include "lib/crypto/pem_key.h"
 #include "pulseal/key_pair.h"
 
 namespace pulseal::crypto {
@@ -15,9 +13,6 @@ namespace pulseal::crypto {
 // The two PEM texts of a new pair. `passphrase` empty: the private key is in clear. The caller has checked `type`.
 // INTERNAL where OpenSSL fails.
 absl::StatusOr<KeyPair> GeneratePair(KeyType type, std::string_view passphrase, const OpenSslSource& source);
-
-// SHA-256 of the public half as DER SPKI: "SHA256:" and 64 hex digits. INTERNAL where OpenSSL fails.
-absl::StatusOr<std::string> Fingerprint(const PemKey& key, const OpenSslSource& source);
 
 }  // namespace pulseal::crypto
 
