@@ -308,9 +308,8 @@ Work BackgroundWorker::OrElse(Work work, Work if_lost) const {
 absl::Status BackgroundWorker::Validate(const Background& options) {
   const bool wants_executor = options.mode == Background::Mode::kExecutor;
   if (wants_executor == static_cast<bool>(options.executor)) return absl::OkStatus();
-  return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
-                    wants_executor ? "background.mode is kExecutor, but background.executor is empty"
-                                   : "background.executor is set, but background.mode is not kExecutor");
+  return Misuse(wants_executor ? "background.mode is kExecutor, but background.executor is empty"
+                               : "background.executor is set, but background.mode is not kExecutor");
 }
 
 std::shared_ptr<BackgroundWorker> BackgroundWorker::Create(Background options) {

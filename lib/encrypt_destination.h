@@ -19,10 +19,6 @@
 
 namespace pulseal {
 
-inline absl::Status BufferMisuse(absl::StatusCode code, std::string_view message) {
-  return MakeStatus(code, Reason::kMisuse, message);
-}
-
 // Where a message goes, once it is known how long its fields are.
 struct Destination {
   char* out;
@@ -37,24 +33,23 @@ class SpanDestination {
   absl::Status Check(std::string_view payload) const {
     const size_t needed = payload.size() + kTagSize;
     if (out_.size() < needed) {
-      return BufferMisuse(absl::StatusCode::kInvalidArgument,
-                          absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
+      return Misuse(absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
     }
     const std::string_view written(out_.data(), needed), fields(fields_.data(), fields_.size());
     const bool in_place = out_.data() == payload.data();
     if (!in_place && Overlaps(written, payload)) {
-      return BufferMisuse(absl::StatusCode::kInvalidArgument, "out overlaps payload without starting where it starts");
+      return Misuse("out overlaps payload without starting where it starts");
     }
     if (Overlaps(fields, written) || Overlaps(fields, payload)) {
-      return BufferMisuse(absl::StatusCode::kInvalidArgument, "fields overlaps out or payload");
+      return Misuse("fields overlaps out or payload");
     }
     return absl::OkStatus();
   }
 
   absl::StatusOr<Destination> ForFieldsOf(size_t size) const {
     if (fields_.size() >= size) return Destination{out_.data(), fields_.data()};
-    return BufferMisuse(absl::StatusCode::kOutOfRange,
-                        absl::StrCat("fields is ", fields_.size(), " bytes and must be at least ", size));
+    return Misuse(absl::StrCat("fields is ", fields_.size(), " bytes and must be at least ", size),
+                  absl::StatusCode::kOutOfRange);
   }
 
  private:
@@ -69,7 +64,7 @@ class StringDestination {
 
   absl::Status Check(std::string_view payload) const {
     if (out_ == fields_ || Overlaps(*out_, payload) || Overlaps(*fields_, payload)) {
-      return BufferMisuse(absl::StatusCode::kInvalidArgument, "out, fields and payload must be apart");
+      return Misuse("out, fields and payload must be apart");
     }
     return absl::OkStatus();
   }

@@ -12,14 +12,10 @@
 namespace pulseal {
 namespace {
 
-absl::Status Invalid(std::string_view message) {
-  return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, message);
-}
-
 template <typename T>
 absl::Status CheckLimit(const char* name, T soft, T hard, T most) {
   if (soft > T{0} && soft <= hard && hard <= most) return absl::OkStatus();
-  return Invalid(
+  return Misuse(
       absl::StrCat("rotation.", name, ": needs 0 < ", name, " <= hard_", name, " <= the default of hard_", name));
 }
 
@@ -34,18 +30,18 @@ absl::Status CheckLimits(const RotationLimits& limits) {
 }  // namespace
 
 absl::Status CheckKeyNames(const std::vector<std::string>& key_names) {
-  if (key_names.empty()) return Invalid("key_names is empty: name at least one recipient");
+  if (key_names.empty()) return Misuse("key_names is empty: name at least one recipient");
   if (key_names.size() > kMostWrappedKeys) {
-    return Invalid(
+    return Misuse(
         absl::StrCat("key_names has ", key_names.size(), " names: at most ", kMostWrappedKeys, " are allowed"));
   }
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : key_names) {
-    if (name.empty()) return Invalid("key_names holds an empty name");
+    if (name.empty()) return Misuse("key_names holds an empty name");
     if (name.size() > kMaxKeyNameSize) {
-      return Invalid(absl::StrCat("key name ", Quoted(name), " is longer than ", kMaxKeyNameSize, " bytes"));
+      return Misuse(absl::StrCat("key name ", Quoted(name), " is longer than ", kMaxKeyNameSize, " bytes"));
     }
-    if (!seen.insert(name).second) return Invalid(absl::StrCat("key_names holds ", Quoted(name), " twice"));
+    if (!seen.insert(name).second) return Misuse(absl::StrCat("key_names holds ", Quoted(name), " twice"));
   }
   return absl::OkStatus();
 }
@@ -53,10 +49,10 @@ absl::Status CheckKeyNames(const std::vector<std::string>& key_names) {
 absl::Status CheckOptions(const EncryptorOptions& options) {
   if (absl::Status status = CheckKeyNames(options.key_names); !status.ok()) return status;
   if ((options.key_reader == nullptr) == (options.key_wrapper == nullptr)) {
-    return Invalid("set exactly one of key_reader and key_wrapper");
+    return Misuse("set exactly one of key_reader and key_wrapper");
   }
   if (absl::Status status = CheckLimits(options.rotation); !status.ok()) return status;
-  if (options.key_timeout <= std::chrono::milliseconds(0)) return Invalid("key_timeout must be above zero");
+  if (options.key_timeout <= std::chrono::milliseconds(0)) return Misuse("key_timeout must be above zero");
   return BackgroundWorker::Validate(options.background);
 }
 

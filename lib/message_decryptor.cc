@@ -348,8 +348,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     if (!Scan(metadata, scratch, scanned)) return Explain(metadata);
     if (scanned->num_keys > max_wrapped_keys_) return SharedFailures::Get().too_many_keys.status;
     if (scanned->encrypted()) return absl::OkStatus();
-    return MakeStatus(StatusCode::kInvalidArgument, Reason::kMisuse,
-                      "the message is not encrypted: there is no key to resolve");
+    return Misuse("the message is not encrypted: there is no key to resolve");
   }
 
   static absl::Status NoRoom() {

@@ -32,10 +32,6 @@ constexpr std::chrono::milliseconds kSweepAgain{10};
 constexpr std::chrono::hours kLongestTimeout{24 * 365};  // more would overflow a deadline
 constexpr int kMostTurns = 10;
 
-absl::Status Misuse(absl::StatusCode code, std::string_view message) {
-  return MakeStatus(code, Reason::kMisuse, message);
-}
-
 // Made once, so that a message that is refused costs no words.
 struct SharedRefusals {
   const absl::Status backend = absl::InternalError("AES-GCM or the random generator failed");
@@ -140,8 +136,7 @@ absl::StatusOr<Sealed> EncryptorState::Encrypt(std::string_view payload, const T
 
 absl::Status EncryptorState::CheckPayload(std::string_view payload) const {
   if (payload.size() <= longest_payload_) return absl::OkStatus();
-  return Misuse(absl::StatusCode::kInvalidArgument,
-                absl::StrCat("payload is ", payload.size(), " bytes and may be at most ", longest_payload_,
+  return Misuse(absl::StrCat("payload is ", payload.size(), " bytes and may be at most ", longest_payload_,
                              " (2^31 - 17, or rotation.hard_bytes where that is less)"));
 }
 
@@ -220,8 +215,7 @@ void EncryptorState::DropRetiredSlots() {
 
 absl::StatusOr<std::shared_ptr<PinnedState>> EncryptorState::Pin(int chunks) {
   if (chunks < 1 || chunks > most_chunks_) {
-    return Misuse(absl::StatusCode::kInvalidArgument,
-                  absl::StrCat("chunks is ", chunks, " and must be 1 to ", most_chunks_,
+    return Misuse(absl::StrCat("chunks is ", chunks, " and must be 1 to ", most_chunks_,
                                " (1,000,000, or rotation.hard_messages where that is less)"));
   }
   for (;;) {
@@ -251,11 +245,11 @@ absl::StatusOr<std::shared_ptr<PinnedState>> EncryptorState::Pin(int chunks) {
 
 absl::Status EncryptorState::CheckPin(const PinnedState& pin) const {
   if (pin.owner.lock() != rotation_) {
-    return Misuse(absl::StatusCode::kFailedPrecondition, "the pin was made by another encryptor");
+    return Misuse("the pin was made by another encryptor", absl::StatusCode::kFailedPrecondition);
   }
   if (pin.change != rotation_->changes()) {
-    return Misuse(absl::StatusCode::kFailedPrecondition,
-                  "SetKeyNames or Rotate has ended the pin; pin again and start the message over");
+    return Misuse("SetKeyNames or Rotate has ended the pin; pin again and start the message over",
+                  absl::StatusCode::kFailedPrecondition);
   }
   if (!pin.key->HardAgeReached(worker_->Now())) return absl::OkStatus();
   return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kLimitReached,
@@ -276,8 +270,8 @@ absl::StatusOr<Sealed> EncryptorState::Encrypt(PinnedState& pin, std::string_vie
   const uint32_t chunk = pin.used.fetch_add(1, std::memory_order_relaxed);
   if (chunk >= pin.chunks) {
     pin.used.store(pin.chunks, std::memory_order_relaxed);
-    return Misuse(absl::StatusCode::kResourceExhausted,
-                  absl::StrCat("all ", pin.chunks, " chunks of this pin are encrypted already"));
+    return Misuse(absl::StrCat("all ", pin.chunks, " chunks of this pin are encrypted already"),
+                  absl::StatusCode::kResourceExhausted);
   }
   DataKey::Budget drawn;
   const auto lane = lanes_.Take();
@@ -427,7 +421,7 @@ absl::StatusOr<PinnedKey> MessageEncryptor::Pin(int chunks) {
 absl::StatusOr<Sealed> MessageEncryptor::Encrypt(const PinnedKey& key, std::string_view payload, absl::Span<char> out,
                                                  absl::Span<char> fields) {
   if (state_->forked()) return ForkedStatus();
-  if (key.state_ == nullptr) return Misuse(absl::StatusCode::kFailedPrecondition, "the pin is empty: make it with Pin");
+  if (key.state_ == nullptr) return Misuse("the pin is empty: make it with Pin", absl::StatusCode::kFailedPrecondition);
   return state_->Encrypt(*key.state_, payload, SpanDestination(out, fields));
 }
 

@@ -148,7 +148,7 @@ absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys) {
 
 absl::Status SerializeWrappedKey(const WrappedKeyView& key, std::string* out) {
   const std::string problem = OverLimit(key.key_name, key.bytes, key.metadata);
-  if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
+  if (!problem.empty()) return Misuse(problem);
   out->clear();  // keeps its capacity: a consumer does this for each message that comes as a view
   AppendEncryptionKeys(key.key_name, key.bytes, key.metadata, out);
   return absl::OkStatus();
@@ -162,13 +162,12 @@ void AppendWrappedKey(const WrappedKey& key, std::string* out) {
 
 absl::StatusOr<std::string> SerializeWrappedKeys(absl::Span<const WrappedKey> keys) {
   if (keys.empty() || keys.size() > kMostWrappedKeys) {
-    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
-                      absl::StrCat(keys.size(), " wrapped keys for a message; it takes 1 to ", kMostWrappedKeys));
+    return Misuse(absl::StrCat(keys.size(), " wrapped keys for a message; it takes 1 to ", kMostWrappedKeys));
   }
   std::string fields;
   for (const WrappedKey& key : keys) {
     const std::string problem = OverLimit(key.key_name, key.bytes, key.metadata);
-    if (!problem.empty()) return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
+    if (!problem.empty()) return Misuse(problem);
     AppendWrappedKey(key, &fields);
   }
   return fields;

@@ -33,6 +33,10 @@ absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view m
   return status;
 }
 
+absl::Status Misuse(std::string_view message, absl::StatusCode code) {
+  return MakeStatus(code, Reason::kMisuse, message);
+}
+
 absl::Status WithReason(absl::Status status, Reason reason) {
   if (!status.ok() && ReasonOf(status) == Reason::kNone) SetReason(status, reason);
   return status;

@@ -21,6 +21,9 @@ std::optional<int> NumberIn(const absl::Status& status, const char* payload);
 
 absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view message);
 
+// What a caller did against a contract: kMisuse, and INVALID_ARGUMENT unless the contract says otherwise.
+absl::Status Misuse(std::string_view message, absl::StatusCode code = absl::StatusCode::kInvalidArgument);
+
 // The same code and words with `reason` where `status` has none yet.
 absl::Status WithReason(absl::Status status, Reason reason);
 

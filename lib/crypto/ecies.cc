@@ -139,8 +139,7 @@ absl::StatusOr<std::string> EciesWrap(const PemKey& recipient, std::string_view 
 absl::StatusOr<std::string> EciesWrapWith(EVP_PKEY* ephemeral, const PemKey& recipient, std::string_view data_key,
                                           const OpenSslSource& source) {
   if (data_key.empty() || data_key.size() > kMaxEciesDataKeySize) {
-    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
-                      absl::StrCat("a data key of ", data_key.size(), " bytes; 1 to 64 are possible"));
+    return Misuse(absl::StrCat("a data key of ", data_key.size(), " bytes; 1 to 64 are possible"));
   }
   const size_t point_size = 1 + 2 * FieldSize(recipient);
   std::string wrapped(point_size + data_key.size(), '\0');

@@ -93,9 +93,8 @@ wire::FieldReader ReadMetadata(std::string_view metadata, SingleMessage* message
   return fields;
 }
 
-absl::Status Misuse(std::string_view problem) {
-  return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
-                    absl::StrCat("message for a batch: ", AsAbsl(problem)));
+absl::Status OverLimit(std::string_view problem) {
+  return Misuse(absl::StrCat("message for a batch: ", AsAbsl(problem)));
 }
 
 }  // namespace
@@ -103,10 +102,11 @@ absl::Status Misuse(std::string_view problem) {
 size_t SizeInBatch(const SingleMessage& message) { return kSizeBytes + MetadataSize(message) + message.payload.size(); }
 
 absl::Status AppendToBatch(const SingleMessage& message, std::string* out) {
-  if (message.payload.size() > std::numeric_limits<int32_t>::max()) return Misuse("its payload is over 2^31 - 1 bytes");
-  if (message.properties.size() > kMaxProperties) return Misuse("it has more than 1,000 properties");
+  if (message.payload.size() > std::numeric_limits<int32_t>::max())
+    return OverLimit("its payload is over 2^31 - 1 bytes");
+  if (message.properties.size() > kMaxProperties) return OverLimit("it has more than 1,000 properties");
   const size_t metadata_size = MetadataSize(message);
-  if (metadata_size > kMaxMetadataSize) return Misuse("its metadata is over 5 MiB");
+  if (metadata_size > kMaxMetadataSize) return OverLimit("its metadata is over 5 MiB");
   char size[kSizeBytes];
   StoreBigEndian(static_cast<uint32_t>(metadata_size), size);
   out->append(size, kSizeBytes);

@@ -75,9 +75,8 @@ AssembledMessage Failed(const std::string& uuid, const absl::Status& status, boo
 absl::StatusOr<int32_t> CountChunks(size_t total_size, size_t max_chunk_size) {
   const size_t count = max_chunk_size == 0 ? 0 : total_size / max_chunk_size + (total_size % max_chunk_size != 0);
   if (count < 1 || count > kMaxChunks || total_size > std::numeric_limits<int32_t>::max()) {
-    return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
-                      absl::StrCat("chunks: ", total_size, " bytes can't be cut into chunks of ", max_chunk_size,
-                                   ": 1 to ", kMaxChunks, " chunks and at most 2^31 - 1 bytes"));
+    return Misuse(absl::StrCat("chunks: ", total_size, " bytes can't be cut into chunks of ", max_chunk_size, ": 1 to ",
+                               kMaxChunks, " chunks and at most 2^31 - 1 bytes"));
   }
   return static_cast<int32_t>(count);
 }

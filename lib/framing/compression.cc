@@ -167,8 +167,8 @@ absl::Status Malformed(const Codec& codec, std::string_view problem) {
 }
 
 absl::Status TooSmall(const Codec& codec, size_t needed, size_t size) {
-  return MakeStatus(absl::StatusCode::kOutOfRange, Reason::kMisuse,
-                    absl::StrCat(codec.name, ": it takes ", needed, " bytes, and `out` has ", size));
+  return Misuse(absl::StrCat(codec.name, ": it takes ", needed, " bytes, and `out` has ", size),
+                absl::StatusCode::kOutOfRange);
 }
 
 absl::Status NoMemory(const Codec& codec) {
@@ -187,8 +187,7 @@ absl::StatusOr<std::string_view> CompressIn(CompressorState& state, Compression 
   const Codec* found = Find(codec);
   if (found == nullptr) return UnknownCodec(codec, Reason::kMisuse);
   if (payload.size() > kMaxUncompressedSize) {
-    return MakeStatus(
-        absl::StatusCode::kInvalidArgument, Reason::kMisuse,
+    return Misuse(
         absl::StrCat(found->name, ": ", payload.size(), " bytes to compress; at most ", kMaxUncompressedSize));
   }
   const size_t needed = found->max_compressed_size(payload.size());

@@ -29,8 +29,7 @@ absl::Status Malformed(std::string_view problem) {
 }
 
 absl::Status MetadataTooLarge(size_t size) {
-  return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse,
-                    absl::StrCat("entry: its metadata is ", size, " bytes; at most ", kMaxMetadataSize, " fit"));
+  return Misuse(absl::StrCat("entry: its metadata is ", size, " bytes; at most ", kMaxMetadataSize, " fit"));
 }
 
 }  // namespace
@@ -41,8 +40,8 @@ absl::StatusOr<std::string_view> BuildEntry(std::string_view metadata, std::stri
   if (metadata_size > kMaxMetadataSize) return MetadataTooLarge(metadata_size);
   const size_t size = EntrySize(metadata_size, payload.size());
   if (out.size() < size) {
-    return MakeStatus(absl::StatusCode::kOutOfRange, Reason::kMisuse,
-                      absl::StrCat("entry: it takes ", size, " bytes, and `out` has ", out.size()));
+    return Misuse(absl::StrCat("entry: it takes ", size, " bytes, and `out` has ", out.size()),
+                  absl::StatusCode::kOutOfRange);
   }
   Put(payload, Put(encryption_fields, Put(metadata, out.data() + kEntryHeaderSize)));
   Put(kMagic, out.data());

@@ -21,10 +21,6 @@ namespace {
 constexpr int kAttempts = 4;
 constexpr int32_t kMostChunks = 1'000'000;
 
-absl::Status Misuse(std::string_view problem) {
-  return MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMisuse, problem);
-}
-
 absl::Status CheckMessage(const EntryProducerOptions& options, const MessageMetadata& metadata, size_t size) {
   if (!metadata.encryption_fields.empty()) return Misuse("message: its metadata has encryption fields already");
   if (metadata.properties.size() > kMaxProperties) return Misuse("message: it has more than 1,000 properties");
