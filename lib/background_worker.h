@@ -12,6 +12,9 @@
 
 namespace pulseal {
 
+// Longer times in options are taken as this: they would overflow a clock.
+inline constexpr std::chrono::hours kLongestWait{24 * 365 * 100};
+
 // Runs work where Background says. Thread-safe. Whatever work captures must keep itself alive (a shared or weak
 // pointer): work may run, or be destroyed, long after whoever asked for it is gone. Exceptions out of work are caught
 // and dropped.

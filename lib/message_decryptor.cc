@@ -21,11 +21,13 @@
 #include "lib/failure.h"
 #include "lib/fork_sentinel.h"
 #include "lib/key_lookup.h"
+#include "lib/key_wrapper_of.h"
 #include "lib/lanes.h"
 #include "lib/metadata_fields.h"
 #include "lib/metadata_form.h"
 #include "lib/shared_failures.h"
 #include "lib/status.h"
+#include "lib/tickets.h"
 #include "pulseal/message_encryptor.h"
 
 namespace pulseal {
@@ -39,31 +41,6 @@ using ResolveDone = std::function<void(absl::StatusOr<ResolvedKey>)>;
 
 constexpr size_t kMostPayload = MessageEncryptor::kMaxPayloadSize + kTagSize;
 constexpr std::chrono::seconds kTick{1};
-constexpr std::chrono::hours kLongest{24 * 365 * 100};  // more would overflow the clock
-
-// Instead of a wrapper where the options name neither reader nor wrapper.
-class NoKeys final : public KeyWrapper {
- public:
-  void Wrap(std::string, std::shared_ptr<const SecretBytes>,
-            std::function<void(absl::StatusOr<WrappedKey>)> done) override {
-    done(NotFound());
-  }
-  void Unwrap(WrappedKey, int, std::function<void(absl::StatusOr<Unwrapped>)> done) override { done(NotFound()); }
-
- private:
-  static absl::Status NotFound() {
-    return absl::NotFoundError("the decryptor has no keys; set key_reader or key_wrapper in its options");
-  }
-};
-
-std::shared_ptr<KeyWrapper> WrapperOf(const DecryptorOptions& options) {
-  if (options.key_wrapper != nullptr) return options.key_wrapper;
-  if (options.key_reader == nullptr) return std::make_shared<NoKeys>();
-  LocalKeyPolicy policy;
-  policy.openssl_context = options.openssl_context;
-  policy.openssl_properties = options.openssl_properties;
-  return LocalKeyWrapper(options.key_reader, std::move(policy));
-}
 
 }  // namespace
 
@@ -75,22 +52,22 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
       : policy_{options.failure_action, options.deliver_whole_batch, options.apply_action_when_unavailable},
         require_encryption_(options.require_encryption),
         max_wrapped_keys_(static_cast<size_t>(options.max_wrapped_keys)),
-        max_pending_(options.max_pending),
         sentinel_(std::move(sentinel)),
         backend_(std::move(backend)),
         worker_(BackgroundWorker::Create(options.background)),
         events_(std::make_shared<EventSink>(options.on_event, [worker = worker_] { return worker->Now(); })),
-        wrapper_(WrapperOf(options)),
+        wrapper_(KeyWrapperOf(options)),
         cache_(std::make_shared<DataKeyCache>(
             DataKeyCache::Limits{options.cache_max_keys, options.cache_max_failures,
-                                 std::min<std::chrono::seconds>(options.cache_ttl, kLongest),
-                                 std::min<std::chrono::seconds>(options.failure_ttl, kLongest)},
-            lanes_.count())) {}
+                                 std::min<std::chrono::seconds>(options.cache_ttl, kLongestWait),
+                                 std::min<std::chrono::seconds>(options.failure_ttl, kLongestWait)},
+            lanes_.count())),
+        tickets_(options.max_pending) {}
 
   // Apart from the constructor, since it hands out weak references.
   void Connect(const DecryptorOptions& options) {
     const KeyLookup::Limits limits{options.max_private_key_operations, options.unwraps_per_second,
-                                   std::min<std::chrono::milliseconds>(options.key_timeout, kLongest),
+                                   std::min<std::chrono::milliseconds>(options.key_timeout, kLongestWait),
                                    options.require_256_bit_data_keys};
     lookup_ = std::make_shared<KeyLookup>(limits, wrapper_, cache_, worker_, events_, [weak = weak_from_this()] {
       if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->EnsureTicking();
@@ -107,26 +84,16 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   // `Metadata` is one of the forms of metadata_form.h throughout.
   template <typename Metadata>
   Decision Decrypt(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
-    Decision decision = TryDecrypt(metadata, payload, out);
+    Decision decision = DecryptIfKnown(metadata, payload, out);
     if (decision.action != Action::kPending) return decision;
     return DecryptWith(Await(metadata), metadata, payload, out);
   }
 
   template <typename Metadata>
   Decision TryDecrypt(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
-    if (forked()) return Refused(SharedFailures::Get().forked);
-    const Lane lane = TakeLane();
-    ScannedMetadata scanned;
-    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
-
-    size_t position = 0;
-    const std::shared_ptr<CachedKey>* recent = lane->recent_keys.Find(scanned.wrapped_keys(), &position);
-    if (recent != nullptr) return Open(lane, **recent, metadata, scanned, position, payload, out);
-
-    DataKeyCache::Known known = cache_->Find(scanned.wrapped_keys());
-    if (known.failure.has_value()) return Failed(lane, *known.failure, scanned, payload);
-    if (known.key == nullptr) return Pending(scanned);
-    return OpenFirst(lane, std::move(known.key), metadata, scanned, known.position, payload, out);
+    Decision decision = DecryptIfKnown(metadata, payload, out);
+    if (decision.action == Action::kPending) pending_.fetch_add(1, std::memory_order_relaxed);
+    return decision;
   }
 
   template <typename Metadata>
@@ -151,12 +118,12 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     if (absl::Status status = CheckResolvable(metadata, &scratch, &scanned); !status.ok()) {
       return AnswerLater(*worker_, std::move(done), std::move(status));
     }
-    std::shared_ptr<void> ticket = TakeTicket();
+    std::shared_ptr<void> ticket = tickets_.Take();
     if (ticket == nullptr) {
       return AnswerLater(
           *worker_, std::move(done),
           MakeStatus(StatusCode::kResourceExhausted, Reason::kLimitReached,
-                     absl::StrCat("max_pending (", max_pending_, ") calls of Resolve are waiting already")));
+                     absl::StrCat("max_pending (", tickets_.most(), ") calls of Resolve are waiting already")));
     }
     lookup_->Start(scanned.wrapped_keys(),
                    [worker = worker_, done = std::move(done), ticket](Resolved resolved) mutable {
@@ -168,8 +135,6 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
                      AnswerLater(*worker, std::move(done), std::move(key), std::move(ticket));
                    });
   }
-
-  void CountPending() { pending_.fetch_add(1, std::memory_order_relaxed); }
 
   void Forget() {
     if (forked()) return;
@@ -194,6 +159,24 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   }
 
  private:
+  // kPending where the key must be looked up first.
+  template <typename Metadata>
+  Decision DecryptIfKnown(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
+    if (forked()) return Refused(SharedFailures::Get().forked);
+    const Lane lane = TakeLane();
+    ScannedMetadata scanned;
+    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
+
+    size_t position = 0;
+    const std::shared_ptr<CachedKey>* recent = lane->recent_keys.Find(scanned.wrapped_keys(), &position);
+    if (recent != nullptr) return Open(lane, **recent, metadata, scanned, position, payload, out);
+
+    DataKeyCache::Known known = cache_->Find(scanned.wrapped_keys());
+    if (known.failure.has_value()) return Failed(lane, *known.failure, scanned, payload);
+    if (known.key == nullptr) return Pending(scanned);
+    return OpenFirst(lane, std::move(known.key), metadata, scanned, known.position, payload, out);
+  }
+
   Lane TakeLane() {
     Lane lane = lanes_.Take();
     const uint64_t retirements = cache_->retirements();
@@ -357,16 +340,6 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
                                    " MiB of wrapped keys; ask again later"));
   }
 
-  // Null where max_pending calls have one; given back with its last copy.
-  std::shared_ptr<void> TakeTicket() {
-    if (waiting_->fetch_add(1, std::memory_order_relaxed) >= max_pending_) {
-      waiting_->fetch_sub(1, std::memory_order_relaxed);
-      return nullptr;
-    }
-    return std::shared_ptr<void>(waiting_.get(),
-                                 [waiting = waiting_](void*) { waiting->fetch_sub(1, std::memory_order_relaxed); });
-  }
-
   // `ticket` is given back before `done` is called, which may want it for the next Resolve.
   static void AnswerLater(BackgroundWorker& worker, ResolveDone done, absl::StatusOr<ResolvedKey> answer,
                           std::shared_ptr<void> ticket = nullptr) {
@@ -412,7 +385,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
 
   const FailurePolicy policy_;
   const bool require_encryption_;
-  const size_t max_wrapped_keys_, max_pending_;
+  const size_t max_wrapped_keys_;
   const std::unique_ptr<ForkSentinel> sentinel_;
   const std::shared_ptr<const crypto::AeadBackend> backend_;
   const std::shared_ptr<BackgroundWorker> worker_;
@@ -421,7 +394,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   Lanes<DecryptLane> lanes_;
   const std::shared_ptr<DataKeyCache> cache_;
   std::shared_ptr<KeyLookup> lookup_;
-  const std::shared_ptr<std::atomic<size_t>> waiting_ = std::make_shared<std::atomic<size_t>>(0);
+  const Tickets tickets_;  // for calls of Resolve that wait
   std::atomic<bool> ticking_{false};
   std::atomic<uint64_t> pending_{0};
 };
@@ -472,16 +445,12 @@ Decision MessageDecryptor::Decrypt(std::string_view metadata, std::string_view p
 }
 
 Decision MessageDecryptor::TryDecrypt(std::string_view metadata, std::string_view payload, absl::Span<char> out) {
-  Decision decision = state_->TryDecrypt(metadata, payload, out);
-  if (decision.action == Action::kPending) state_->CountPending();
-  return decision;
+  return state_->TryDecrypt(metadata, payload, out);
 }
 
 Decision MessageDecryptor::TryDecrypt(const MessageMetadataView& metadata, std::string_view payload,
                                       absl::Span<char> out) {
-  Decision decision = state_->TryDecrypt(metadata, payload, out);
-  if (decision.action == Action::kPending) state_->CountPending();
-  return decision;
+  return state_->TryDecrypt(metadata, payload, out);
 }
 
 Decision MessageDecryptor::TryDecrypt(const ResolvedKey& key, std::string_view metadata, std::string_view payload,

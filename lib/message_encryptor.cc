@@ -20,6 +20,7 @@
 #include "lib/encryptor_options.h"
 #include "lib/event_sink.h"
 #include "lib/fork_sentinel.h"
+#include "lib/key_wrapper_of.h"
 #include "lib/lanes.h"
 #include "lib/status.h"
 #include "pulseal/encryption_metadata.h"
@@ -29,7 +30,6 @@ namespace {
 
 constexpr uint64_t kMostChunks = 1000000;
 constexpr std::chrono::milliseconds kSweepAgain{10};
-constexpr std::chrono::hours kLongestTimeout{24 * 365};  // more would overflow a deadline
 constexpr int kMostTurns = 10;
 
 // Made once, so that a message that is refused costs no words.
@@ -51,14 +51,6 @@ struct EncryptLane {
   DataKeySlot slot;    // of no data key where there was none to be had
   Counter messages, bytes, in_clear, refused;
 };
-
-std::shared_ptr<KeyWrapper> WrapperFor(const EncryptorOptions& options) {
-  if (options.key_wrapper != nullptr) return options.key_wrapper;
-  LocalKeyPolicy policy;
-  policy.openssl_context = options.openssl_context;
-  policy.openssl_properties = options.openssl_properties;
-  return LocalKeyWrapper(options.key_reader, std::move(policy));
-}
 
 }  // namespace
 
@@ -318,8 +310,8 @@ absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(Encryptor
   state->worker_ = BackgroundWorker::Create(options.background);
   state->events_ = std::make_shared<EventSink>(options.on_event, [worker = state->worker_] { return worker->Now(); });
   DataKeyRotation::Config config;
-  config.wrapper = WrapperFor(options);
-  config.key_timeout = std::min<std::chrono::milliseconds>(options.key_timeout, kLongestTimeout);
+  config.wrapper = KeyWrapperOf(options);
+  config.key_timeout = std::min<std::chrono::milliseconds>(options.key_timeout, kLongestWait);
   config.data_key = {options.rotation, options.random_nonces, *std::move(aead)};
   config.worker = state->worker_;
   config.events = state->events_;
