@@ -332,7 +332,7 @@ TEST_F(TopicFileTest, TheLongestEntryIsReadBack) {
 TEST_F(TopicFileTest, WhatIsNoTopicIsRefusedByName) {
   EXPECT_EQ(TopicReader::Open(path_).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(TopicReader::Open(folder_).status().message(),
-            folder_ + " is a directory; a topic is a file that \"pulseal produce\" makes");
+            folder_ + " is a folder; a topic is a file that \"pulseal produce\" makes");
   EXPECT_FALSE(TopicWriter::Open(folder_).ok());
   EXPECT_EQ(TopicReader::Open("/dev/null").status().message(),
             "/dev/null is not a regular file; a topic is a file that \"pulseal produce\" makes");
