@@ -12,6 +12,7 @@
 namespace pulseal::framing {
 namespace {
 
+using testing::Bytes;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -375,10 +376,13 @@ TEST_F(EntryConsumerTest, KnowsADataKeyWhateverTheOrderOfItsMetadata) {
   const std::string message = Noise(3000);
   std::vector<SentEntry> sent = Send(message);
   ASSERT_THAT(sent, SizeIs(2));
+  const WrappedKey key = ParseEncryptionContext(sent[0].metadata)->keys.at(0);
+  const std::string a = Bytes(3, Bytes(1, "a") + Bytes(2, "1")), b = Bytes(3, Bytes(1, "b") + Bytes(2, "1"));
   for (size_t i = 0; i < 2; ++i) {
-    std::vector<WrappedKey> keys = ParseEncryptionContext(sent[i].metadata)->keys;
-    keys.at(0).metadata = {{i == 0 ? "a" : "b", "1"}, {i == 0 ? "b" : "a", "1"}};
-    sent[i].metadata = *ReplaceWrappedKeys(sent[i].metadata, keys);
+    MessageMetadata metadata = sent[i].parsed();
+    metadata.encryption_fields = Bytes(13, Bytes(1, key.key_name) + Bytes(2, key.bytes) + (i == 0 ? a + b : b + a)) +
+                                 Bytes(15, ParseEncryptionContext(sent[i].metadata)->nonce);
+    sent[i].metadata = metadata.Serialize();
   }
   EXPECT_THAT(Consume(sent[0], 1).outcomes, IsEmpty());
   EXPECT_THAT(Payloads(Consume(sent[1], 2).outcomes.at(0)), ElementsAre(message));
