@@ -38,6 +38,16 @@ int OperationsOf(const absl::Status& failure, int allowed) {
   return failure.code() == absl::StatusCode::kUnauthenticated ? 1 : 0;
 }
 
+std::string NamesIn(absl::Span<const std::string_view> identities) {
+  constexpr size_t kMostShown = 4;
+  std::string names;
+  for (const std::string_view identity : identities.subspan(0, kMostShown)) {
+    absl::StrAppend(&names, names.empty() ? "" : ", ", Quoted(KeyNameOf(identity)));
+  }
+  if (identities.size() > kMostShown) absl::StrAppend(&names, " and ", identities.size() - kMostShown, " more");
+  return names;
+}
+
 }  // namespace
 
 std::string JoinIdentities(absl::Span<const std::string_view> identities) {
@@ -281,10 +291,12 @@ class Flight : public std::enable_shared_from_this<Flight> {
     begin_paid_ = false;
   }
 
+  // Goes before why the wrapped key at next_ doesn't open, which is told only where none does.
   std::string Subject() const {
     const std::string name = Quoted(KeyNameOf(identities_[next_]));
     if (identities_.size() == 1) return absl::StrCat("wrapped key for ", name);
-    return absl::StrCat("wrapped key ", next_ + 1, " of ", identities_.size(), ", for ", name);
+    return absl::StrCat("none of the ", identities_.size(), " wrapped keys (", NamesIn(identities_),
+                        ") opens; wrapped key ", next_ + 1, ", for ", name);
   }
 
   // Of the wrapped key at next_, news.

@@ -58,12 +58,12 @@ TEST_F(ProduceConsumeTest, EachRecipientReadsWithNoKeyButHisOwnAndAStrangerNothi
   EXPECT_EQ(Run("seq 20000 > in; pulseal produce t.topic --to orders --to audit < in"), kQuietSuccess);
   EXPECT_EQ(Run("pulseal consume t.topic --key-dir o | cmp - in"), kQuietSuccess);
   EXPECT_EQ(Run("pulseal consume t.topic --key-dir a | cmp - in"), kQuietSuccess);
-  EXPECT_EQ(
-      Run("pulseal consume t.topic --key-dir s"),
-      (Outcome{1, "",
-               "pulseal: t.topic: 20000 messages not read, the first in entry 1 at offset 16: wrapped key 1 of 2, "
-               "for \"orders\": private key \"orders\": s/orders.private.pem: no such file; who "
-               "can read it: pulseal inspect t.topic --entry 1\n"}));
+  EXPECT_EQ(Run("pulseal consume t.topic --key-dir s"),
+            (Outcome{1, "",
+                     "pulseal: t.topic: 20000 messages not read, the first in entry 1 at offset 16: none of the 2 "
+                     "wrapped keys (\"orders\", \"audit\") opens; wrapped key 1, for \"orders\": private key "
+                     "\"orders\": s/orders.private.pem: no such file; who "
+                     "can read it: pulseal inspect t.topic --entry 1\n"}));
   EXPECT_EQ(Run("grep -c 12345 t.topic").out, "0\n");
 }
 

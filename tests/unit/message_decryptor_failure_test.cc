@@ -73,8 +73,21 @@ TEST_P(DecryptFailure, TheFailureThatSaysMostIsTold) {
   for (int i = 0; i < 2; ++i) {
     const Decision decision = Decrypt(Seal("hello", {"a", "b", "c"}));
     EXPECT_EQ(decision.reason, Reason::kUnwrapFailed);
-    EXPECT_THAT(std::string(decision.status.message()), HasSubstr("wrapped key 2 of 3, for \"b\""));
+    EXPECT_THAT(std::string(decision.status.message()),
+                HasSubstr("none of the 3 wrapped keys (\"a\", \"b\", \"c\") opens; wrapped key 2, for \"b\": x"));
   }
+}
+
+TEST_P(DecryptFailure, OfManyWrappedKeysTheFirstAreNamed) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 64; ++i) {
+    names.push_back(std::string(200, '\n') + std::to_string(i));
+    wrapper_->SetStatus(names.back(), absl::NotFoundError("x"));
+  }
+  const std::string message(Decrypt(Seal("hello", names)).status.message());
+  EXPECT_THAT(message, HasSubstr("none of the 64 wrapped keys (\"\\x0a"));
+  EXPECT_THAT(message, HasSubstr("and 60 more) opens; wrapped key 1, for "));
+  EXPECT_LT(message.size(), 3000u);
 }
 
 TEST_P(DecryptFailure, KeyNamesAreEscapedInMessagesAndEvents) {
