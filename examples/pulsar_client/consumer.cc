@@ -50,6 +50,7 @@ absl::Status Consumer::Subscribe() {
   subscribe.set_subscription(options_.subscription);
   subscribe.set_type(options_.type);
   subscribe.set_initial_position(options_.from);
+  subscribe.set_read_compacted(options_.compacted);
   subscribe.set_consumer_id(kConsumerId);
   subscribe.set_request_id(connection_.NextRequestId());
   connection_.SetHandler([this](const Frame& frame) { return Take(frame); });

@@ -42,6 +42,7 @@ struct ConsumerOptions {
   uint32_t receiver_queue = 1000;            // messages that the broker may send ahead
   std::chrono::milliseconds ack_timeout{0};  // then what is not acknowledged is asked for again; 0: never
   bool acknowledge = true;
+  bool compacted = false;  // of each key the newest message only, as far as the broker has compacted the topic
 };
 
 // One message, or a ciphertext; all of it lives as long as the call.

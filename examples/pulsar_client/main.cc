@@ -188,6 +188,7 @@ void DefineConsume(CLI::App& app, Arguments& arguments) {
   app.add_option("--ack-timeout", arguments.ack_timeout,
                  "Seconds after which unacknowledged messages are asked for again (never)");
   app.add_flag("--no-acknowledge", arguments.no_acknowledge, "Leave every message unacknowledged");
+  app.add_flag("--compacted", arguments.consumer.compacted, "Of each key the newest message only");
   app.add_flag("--deliver-whole-batch", arguments.deliver_whole_batch,
                "With --on-failure consume: deliver a batch that can't be decrypted as one ciphertext");
 }

@@ -42,7 +42,7 @@ def violation(file, include):
     if is_openssl(include) and not in_(SEES_OPENSSL):
         return "only lib/crypto sees OpenSSL"
     if is_protobuf(include) and not in_(("tests/", "examples/pulsar_client/")):
-        return "only the tests and the example of a client see Protocol Buffers"
+        return "only the tests see Protocol Buffers, and the example of a client"
     if is_codec(include) and not in_(("lib/framing/", "tests/")):
         return "only framing sees the codecs"
     if include.startswith("pulseal/framing/") and in_(("include/pulseal/", "lib/")):
