@@ -57,6 +57,7 @@ KEYS = (*RSA, *EC, *(f"{curve}-explicit" for curve in EC))
 PUBLIC_FORMS = {"rsa": ("SPKI", "PKCS#1", "certificate"), "ec": ("SPKI", "certificate")}
 PRIVATE_FORMS = {"rsa": ("PKCS#1", "PKCS#8"), "ec": ("SEC1", "SEC1 after EC PARAMETERS", "PKCS#8")}
 
+OTHER_RECIPIENTS = ("rsa-2048 first", "rsa-2048 last", "p-256 last")
 SIZES = (0, 1, 1024, 1024 * 1024)
 KEY_METADATA = {"version": "1.0", "owner": "Zoë", "empty": ""}
 RUNS = [dict(zip(("recipients", "key_metadata", "rotation"), values)) for values in itertools.product((1, 3), (False, True), (False, True))]
@@ -138,20 +139,21 @@ def command_of(name, program):
 
 
 class Keys:
-    """Every key in every form, made anew for each run: KEY.FORM.pem, and two other recipients of each family."""
+    """The wanted keys in every form, KEY.FORM.pem, made anew for each run; and other recipients."""
 
-    def __init__(self, folder, side):
+    def __init__(self, folder, side, wanted):
         self._folder = folder
-        for key in (*RSA, *EC, "rsa-2048 other", "rsa-3072 other", "p-256 other", "p-384 other"):
+        named = {key.removesuffix("-explicit") for key in wanted}
+        for key in (*sorted(named), *OTHER_RECIPIENTS):
             answer = side.ask(op="keygen", type=key.split()[0], public_file=str(self.file(key, "SPKI")),
                               private_file=str(self.file(key, "PKCS#1" if family(key) == "rsa" else "SEC1")))
             if answer:
                 sys.exit(f"crypto_cells.py: {key}: {answer}")
-        for key in RSA:
+        for key in named.intersection(RSA):
             self._openssl("pkcs8 -topk8 -nocrypt", key, "PKCS#1", "PKCS#8")
             self._openssl("rsa -RSAPublicKey_out", key, "PKCS#1", "PKCS#1 public")
             self._certificate(key, "PKCS#1")
-        for key in EC:
+        for key in named.intersection(EC):
             self._other_ec_forms(key, "named_curve", CURVES[key])
             self._openssl("ec -param_enc explicit", key, "SEC1", "SEC1", to_key=f"{key}-explicit")
             self._openssl("ec -param_enc explicit -pubout", f"{key}-explicit", "SEC1", "SPKI")
@@ -250,8 +252,8 @@ class Pair:
         mine = {"cell": self._keys.public_file(cell.key, cell.public_form)}
         if run["recipients"] == 1:
             return mine
-        others = ("rsa-2048 other", "rsa-3072 other" if cell.writer == "go" else "p-256 other")
-        return {"first": self._keys.file(others[0], "SPKI"), **mine, "last": self._keys.file(others[1], "SPKI")}
+        first, rsa, ec = (self._keys.file(key, "SPKI") for key in OTHER_RECIPIENTS)
+        return {"first": first, **mine, "last": rsa if cell.writer == "go" else ec}
 
     def _wrong_wrapped_keys(self, messages, names, run):
         """A data key is wrapped once for each recipient, and anew when it rotates."""
@@ -351,10 +353,11 @@ def main():
     parser.add_argument("--program", type=Path, default=RELEASE_BUILD / "tests/interop/interop_crypto_cells")
     arguments = parser.parse_args()
     wanted = {client: [cell for cell in cells_of(client) if arguments.only in str(cell)] for client in arguments.others.split(",")}
+    keys_wanted = {cell.key for asked in wanted.values() for cell in asked}
     with tempfile.TemporaryDirectory(prefix="pulseal-cells-") as name, concurrent.futures.ThreadPoolExecutor() as pool:
         folder = Path(name)
         maker = Side([str(arguments.program)])
-        keys = Keys(folder, maker)
+        keys = Keys(folder, maker, keys_wanted)
         maker.close()
         answers = list(pool.map(lambda client: ask(client, wanted[client], arguments.program, folder, keys), wanted))
     results = [one for asked, _ in answers for one in asked]
