@@ -5,8 +5,8 @@
 usage: crypto_cells.py [--smoke] [--only TEXT] [--output FILE] [--with java,go,python] [--program PROGRAM]
 
 A cell is a writer, a reader, a kind of key and the two PEM forms in which they have it. In it every combination of 1 or 3
-recipients, with and without key metadata, with and without a rotation in the middle, and four sizes of message is run. Two
-cells more for each pair have a message that was altered on the way: refusing it is what passes.
+recipients, with and without key metadata, with and without a rotation in the middle, and four sizes of message is run. Some
+cells more for each pair have a message that was altered on the way: what passes is to refuse it, and to go on.
 
 A client's failure counts as its own only where it fails with itself too and differences.py lists it; and all that is listed
 there must have been seen. Everything else that doesn't work is a failure.
@@ -17,7 +17,8 @@ one JSON object a line with another. A message is two files, its payload and PAY
   {"op": "encrypt", "to": [NAME...], "keys": {NAME: {"file": PEM, "metadata": {..}}}, "messages": [{"in": PLAINTEXT,
    "out": PAYLOAD}...], "rotate_before": PLACE, or -1}                            ->  {} or {"error": TEXT}
   {"op": "decrypt", "keys": {NAME: {"file": PEM}}, "messages": [{"in": PAYLOAD, "out": PLAINTEXT}...]}
-                 ->  {"errors": [TEXT, or "", of each message], "key_metadata": {NAME: what the key reader got}} or {"error": TEXT}
+                                ->  {"errors": [TEXT, or "", of each message], "key_metadata": {NAME: what the key reader got}}
+                                    or {"error": TEXT}, which is more than to refuse a message: its consumer would break
   {"op": "version"}                                                               ->  {"version": TEXT}
   {"op": "keygen", "type": TYPE, "public_file": PEM, "private_file": PEM} (ours)  ->  {}
 """
@@ -41,7 +42,7 @@ from clients import RELEASE_BUILD
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[0] / "support/python"))
-from pulsar_bytes import fields  # noqa: E402
+from pulsar_bytes import fields, serialized  # noqa: E402
 
 SUITE = "crypto"
 TABLE_BY = ("public key",)
@@ -57,10 +58,30 @@ KEYS = (*RSA, *EC, *(f"{curve}-explicit" for curve in EC))
 PUBLIC_FORMS = {"rsa": ("SPKI", "PKCS#1", "certificate"), "ec": ("SPKI", "certificate")}
 PRIVATE_FORMS = {"rsa": ("PKCS#1", "PKCS#8"), "ec": ("SEC1", "SEC1 after EC PARAMETERS", "PKCS#8")}
 
+def flipped(data, at):
+    data = bytearray(data)
+    data[at] ^= 1
+    return bytes(data)
+
+
+# What may happen to a message on its way: (payload, nonce) to what arrives.
+ALTERED = {
+    "a bit of the payload": lambda payload, nonce: (flipped(payload, 0), nonce),
+    "a bit of the tag": lambda payload, nonce: (flipped(payload, -1), nonce),
+    "a bit of the nonce": lambda payload, nonce: (payload, flipped(nonce, 0)),
+    "no payload": lambda payload, nonce: (b"", nonce),
+    "payload of 15 bytes": lambda payload, nonce: (payload[:15], nonce),
+    "nonce of 0 bytes": lambda payload, nonce: (payload, b""),
+    "nonce of 11 bytes": lambda payload, nonce: (payload, nonce[:11]),
+    "nonce of 13 bytes": lambda payload, nonce: (payload, nonce + b"x"),
+    "nonce of 1000 bytes": lambda payload, nonce: (payload, nonce.ljust(1000)),
+}
+
 OTHER_RECIPIENTS = ("rsa-2048 first", "rsa-2048 last", "p-256 last")
 SIZES = (0, 1, 1024, 1024 * 1024)
 KEY_METADATA = {"version": "1.0", "owner": "Zoë", "empty": ""}
-RUNS = [dict(zip(("recipients", "key_metadata", "rotation"), values)) for values in itertools.product((1, 3), (False, True), (False, True))]
+RUNS = [{"recipients": recipients, "key_metadata": key_metadata, "rotation": rotation}
+        for recipients, key_metadata, rotation in itertools.product((1, 3), (False, True), (False, True))]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +113,7 @@ def cells_of(client):
         for key in KEYS:
             for public, private in itertools.product(PUBLIC_FORMS[family(key)], PRIVATE_FORMS[family(key)]):
                 yield Cell(writer, reader, key, public, private)
-        for altered in ("payload", "tag"):
+        for altered in ALTERED:
             yield Cell(writer, reader, "rsa-2048", "SPKI", "PKCS#1", altered)
 
 
@@ -240,10 +261,12 @@ class Pair:
         return self._written[run_name]
 
     def _write_anew(self, cell, run, run_name):
-        messages = [self._folder / f"{run_name}-{turn}-{size}.payload" for turn in range(1 + run["rotation"]) for size in SIZES]
+        turns = range(1 + run["rotation"])
+        messages = [self._folder / f"{run_name}-{turn}-{size}.payload" for turn in turns for size in SIZES]
         keys = {name: {"file": str(file), "metadata": KEY_METADATA if run["key_metadata"] else {}}
                 for name, file in self._recipients(cell, run).items()}
-        request = [{"in": str(self._plaintexts[place % len(SIZES)]), "out": str(message)} for place, message in enumerate(messages)]
+        request = [{"in": str(plaintext), "out": str(message)}
+                   for plaintext, message in zip(itertools.cycle(self._plaintexts), messages)]
         answer = self._sides[cell.writer].ask(op="encrypt", to=list(keys), keys=keys, messages=request,
                                               rotate_before=len(SIZES) if run["rotation"] else -1)
         return messages, answer.get("error", "") or self._wrong_wrapped_keys(messages, list(keys), run)
@@ -259,7 +282,8 @@ class Pair:
         """A data key is wrapped once for each recipient, and anew when it rotates."""
         wrapped = []
         for message in messages:
-            keys = [dict(fields(value)) for number, value in fields(message.with_suffix(".payload.metadata").read_bytes()) if number == 13]
+            metadata = fields(message.with_suffix(".payload.metadata").read_bytes())
+            keys = [dict(fields(value)) for number, value in metadata if number == 13]
             if sorted(key[1].decode() for key in keys) != sorted(names):
                 return f"wrapped for {[key[1] for key in keys]}"
             wrapped.append(frozenset(key[2] for key in keys))
@@ -279,14 +303,22 @@ class Pair:
         whole = self._read(cell, [longest]) if not error else {"error": error}
         if whole.get("errors") != [""]:
             return {"": f"not even before it was altered: {whole}"}
-        payload = bytearray(longest.read_bytes())
-        payload[0 if cell.altered == "payload" else -1] ^= 1
-        longest.write_bytes(payload)
+        self._alter(longest, ALTERED[cell.altered])
         self._written_for = None
         read = self._read(cell, [longest])
-        if read.get("errors") != [""]:
+        if "error" in read:
+            return {"": read["error"]}
+        if read["errors"] != [""]:
             return {}
-        return {"": f"accepted as a message of {longest.with_suffix('.read').stat().st_size} bytes"}
+        return {"": f"taken for a message of {longest.with_suffix('.read').stat().st_size} bytes"}
+
+    @staticmethod
+    def _alter(message, alter):
+        metadata_file = message.with_suffix(".payload.metadata")
+        metadata = list(fields(metadata_file.read_bytes()))
+        payload, nonce = alter(message.read_bytes(), dict(metadata)[15])
+        message.write_bytes(payload)
+        metadata_file.write_bytes(serialized(*((number, nonce if number == 15 else value) for number, value in metadata)))
 
 
 def tidy(error, folder):
@@ -355,7 +387,8 @@ def main():
     parser.add_argument("--with", dest="others", default=",".join(OTHERS), metavar="CLIENTS")
     parser.add_argument("--program", type=Path, default=RELEASE_BUILD / "tests/interop/interop_crypto_cells")
     arguments = parser.parse_args()
-    wanted = {client: [cell for cell in cells_of(client) if arguments.only in str(cell)] for client in arguments.others.split(",")}
+    wanted = {client: [cell for cell in cells_of(client) if arguments.only in str(cell)]
+              for client in arguments.others.split(",")}
     keys_wanted = {cell.key for asked in wanted.values() for cell in asked}
     with tempfile.TemporaryDirectory(prefix="pulseal-cells-") as name, concurrent.futures.ThreadPoolExecutor() as pool:
         folder = Path(name)

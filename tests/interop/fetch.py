@@ -57,8 +57,9 @@ def java_program(main_class):
     """How java/MAIN_CLASS.java is run: the words before its own arguments."""
 
     def compile_(folder):
-        _run(f"java/{main_class}.java", [_installed("javac"), "-Xlint:all,-processing", "-proc:none", "-d", folder, "-sourcepath",
-                                         HERE / "java", "-cp", jars, HERE / "java" / f"{main_class}.java"])
+        _run(f"java/{main_class}.java",
+             [_installed("javac"), "-Xlint:all,-processing", "-proc:none", "-d", folder, "-sourcepath", HERE / "java",
+              "-cp", jars, HERE / "java" / f"{main_class}.java"])
 
     jars = java_classpath("client")
     folder = _kept(f"java-{main_class}", [*(HERE / "java").glob("*.java"), HERE / "java/client-pom.xml"], compile_)

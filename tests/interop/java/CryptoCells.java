@@ -116,8 +116,6 @@ public final class CryptoCells {
     try {
       return crypto.decrypt(() -> metadata, ByteBuffer.wrap(payload), out, keys)
           ? "" : "decrypt returned false: " + log.toString(StandardCharsets.UTF_8);
-    } catch (RuntimeException error) {
-      return error.toString();
     } finally {
       System.setErr(standardError);
     }

@@ -204,13 +204,18 @@ func encrypt(r request, logger log.Logger) (answer, error) {
 	return answer{}, nil
 }
 
-func decrypt(r request, logger log.Logger, said *strings.Builder) (answer, error) {
+// decrypt makes an error of a panic, which in a consumer ends the program.
+func decrypt(r request, logger log.Logger, said *strings.Builder) (a answer, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("panic: %v", problem)
+		}
+	}()
 	keys := &cellKeys{keys: r.Keys, metadataSeen: map[string]map[string]string{}}
 	messageCrypto, err := crypto.NewDefaultMessageCrypto("cells", false, logger)
 	if err != nil {
 		return answer{}, err
 	}
-	var a answer
 	for _, message := range r.Messages {
 		serialized, err := os.ReadFile(message.In + ".metadata")
 		if err != nil {
