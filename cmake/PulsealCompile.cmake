@@ -22,7 +22,7 @@ endfunction()
 
 # C++ from a .proto file, named from the root, for a target's own use: #include "proto/pulsar_metadata.pb.h".
 function(pulseal_protobuf_source target proto)
-  set(generated_dir ${PROJECT_BINARY_DIR}/protobuf)
+  set(generated_dir ${PROJECT_BINARY_DIR}/protobuf/${target})
   string(REGEX REPLACE "[.]proto$" ".pb" stem ${generated_dir}/${proto})
   file(MAKE_DIRECTORY ${generated_dir})
   add_custom_command(

@@ -41,8 +41,8 @@ def violation(file, include):
     in_ = file.startswith
     if is_openssl(include) and not in_(SEES_OPENSSL):
         return "only lib/crypto sees OpenSSL"
-    if is_protobuf(include) and not in_(("tests/", "examples/pulsar_client/")):
-        return "only the tests see Protocol Buffers, and the example of a client"
+    if is_protobuf(include) and not in_(("tests/", "examples/pulsar_client/", "bench/textbook.cc")):
+        return "only the tests see Protocol Buffers, the example of a client, and the textbook way"
     if is_codec(include) and not in_(("lib/framing/", "tests/")):
         return "only framing sees the codecs"
     if include.startswith("pulseal/framing/") and in_(("include/pulseal/", "lib/")):
@@ -55,7 +55,7 @@ def violation(file, include):
         own = file.split("/")[0] + "/"
         if include.startswith(OUR_FOLDERS) and not include.startswith(("pulseal/", own)):
             return f"{own} includes public headers only"
-    if in_("bench/") and include.startswith(OUR_FOLDERS) and not include.startswith(("pulseal/", "bench/", "lib/crypto/")):
+    if in_("bench/") and include.startswith(OUR_FOLDERS) and not include.startswith(("pulseal/", "bench/", "lib/crypto/", "proto/")):
         return "bench/ includes public headers and lib/crypto only"
     if in_("lib/"):
         if include.startswith(("tools/", "bench/", "examples/", "tests/")):
