@@ -5,12 +5,11 @@
 #include <utility>
 
 #include "examples/pulsar_client/error.h"
+#include "examples/pulsar_client/transport.h"
 #include "pulseal/framing/compression.h"
 
 namespace pulsar_client {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
 using wire::Command;
 
 namespace {
@@ -47,14 +46,19 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ServiceUrl& u
 }
 
 Connection::Connection(const ServiceUrl& url, ConnectionOptions options)
-    : options_(std::move(options)), transport_(io_, url), max_message_size_(pulseal::framing::kDefaultMaxMessageSize) {}
+    : url_(url),
+      options_(std::move(options)),
+      transport_(std::make_unique<Transport>(io_, url)),
+      max_message_size_(pulseal::framing::kDefaultMaxMessageSize) {}
+
+Connection::~Connection() = default;
 
 absl::Status Connection::Connect() {
   if (url().tls) {
-    if (absl::Status status = transport_.TrustOnly(options_.tls_ca); !status.ok()) return Named(status);
+    if (absl::Status status = transport_->TrustOnly(options_.tls_ca); !status.ok()) return Named(status);
   }
   auto result = std::make_shared<std::optional<absl::Status>>();
-  transport_.Connect([result](absl::Status status) { *result = std::move(status); });
+  transport_->Connect([result](absl::Status status) { *result = std::move(status); });
   absl::Status status = RunUntil([&result] { return result->has_value(); }, Clock::now() + options_.timeout);
   return status.ok() ? Named(**result) : status;
 }
@@ -66,7 +70,7 @@ absl::Status Connection::Introduce(const std::string& proxy_to) {
   command.mutable_connect()->set_protocol_version(kProtocolVersion);
   if (!proxy_to.empty()) command.mutable_connect()->set_proxy_to_broker_url(proxy_to);
   if (!options_.token.empty()) {
-    if (!transport_.IsPrivate()) {
+    if (!transport_->IsPrivate()) {
       return Named(Error(absl::StatusCode::kFailedPrecondition,
                          "a token would be sent in clear over the network; use pulsar+ssl://"));
     }
@@ -109,16 +113,15 @@ void Connection::Send(const Command& command, std::string_view entry) {
 void Connection::WriteNext() {
   if (unsent_.empty() || !failure_.ok()) return;
   std::swap(unsent_, being_sent_);
-  transport_.Write(asio::buffer(being_sent_), [this](const error_code& error, size_t) {
+  transport_->Write(being_sent_, [this](const absl::Status& status) {
     being_sent_.clear();
-    if (error) return Fail(Error(absl::StatusCode::kUnavailable, "the connection broke: ", error.message()));
-    WriteNext();
+    status.ok() ? WriteNext() : Fail(status);
   });
 }
 
 void Connection::ReadFrame() {
-  transport_.Read(asio::buffer(frame_size_), [this](const error_code& error, size_t) {
-    if (error) return Fail(Error(absl::StatusCode::kUnavailable, "the broker ended the connection: ", error.message()));
+  transport_->Read(frame_size_, sizeof(frame_size_), [this](const absl::Status& status) {
+    if (!status.ok()) return Fail(status);
     const size_t size = ReadFrameSize(frame_size_);
     // Before anything is allocated for it.
     if (const size_t most = max_message_size_ + kFrameOverhead; size > most) {
@@ -131,11 +134,8 @@ void Connection::ReadFrame() {
 }
 
 void Connection::ReadFrameBody() {
-  transport_.Read(asio::buffer(frame_), [this](const error_code& error, size_t) {
-    if (error) {
-      return Fail(Error(absl::StatusCode::kUnavailable,
-                        "the broker ended the connection in the middle of a frame: ", error.message()));
-    }
+  transport_->Read(frame_.data(), frame_.size(), [this](const absl::Status& status) {
+    if (!status.ok()) return Fail(Error(status.code(), "in the middle of a frame, ", status.message()));
     const absl::StatusOr<Frame> frame = ParseFrame(frame_);
     if (!frame.ok()) return Fail(frame.status());
     heard_something_ = true;
@@ -163,7 +163,7 @@ void Connection::Take(const Frame& frame) {
 // A PING each 30 seconds; a broker that has said nothing at all since the last one is gone.
 void Connection::KeepAlive() {
   keep_alive_.expires_after(kKeepAlive);
-  keep_alive_.async_wait([this](const error_code& error) {
+  keep_alive_.async_wait([this](const boost::system::error_code& error) {
     if (error || !failure_.ok()) return;
     if (!std::exchange(heard_something_, false)) {
       return Fail(Error(absl::StatusCode::kUnavailable, "the broker has been silent for too long"));
@@ -179,7 +179,7 @@ void Connection::KeepAlive() {
 void Connection::Fail(const absl::Status& status) {
   if (!failure_.ok()) return;
   failure_ = Named(status);
-  transport_.Close();
+  transport_->Close();
 }
 
 absl::Status Connection::Named(const absl::Status& status) const {

@@ -7,7 +7,9 @@
 #ifndef EXAMPLES_PULSAR_CLIENT_CONNECTION_H_
 #define EXAMPLES_PULSAR_CLIENT_CONNECTION_H_
 
-#include <boost/asio.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,7 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "examples/pulsar_client/frame.h"
-#include "examples/pulsar_client/transport.h"
+#include "examples/pulsar_client/service_url.h"
 
 namespace pulsar_client {
 
@@ -33,6 +35,8 @@ struct ConnectionOptions {
 
 class Connection {
  public:
+  ~Connection();
+
   // Connects and introduces itself. `proxy_to`: the broker's URL where `url` is a proxy's; otherwise empty.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const ServiceUrl& url, const ConnectionOptions& options,
                                                           const std::string& proxy_to = "");
@@ -56,7 +60,7 @@ class Connection {
   // Bytes that the broker takes for metadata and payload of one entry.
   size_t max_message_size() const { return max_message_size_; }
   std::chrono::milliseconds timeout() const { return options_.timeout; }
-  const ServiceUrl& url() const { return transport_.url(); }
+  const ServiceUrl& url() const { return url_; }
   boost::asio::io_context& io() { return io_; }
 
  private:
@@ -74,8 +78,9 @@ class Connection {
 
   boost::asio::io_context io_;  // before all that it runs, so that it ends after them, and runs nothing any more
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keeps_io_going_{io_.get_executor()};
+  const ServiceUrl url_;
   const ConnectionOptions options_;
-  Transport transport_;
+  const std::unique_ptr<class Transport> transport_;
   boost::asio::steady_timer keep_alive_{io_};
   Handler handler_;
   absl::Status failure_;  // why the connection ended

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <boost/asio/read_until.hpp>
 #include <cstdio>
 #include <istream>
 #include <nlohmann/json.hpp>

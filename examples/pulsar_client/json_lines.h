@@ -4,7 +4,9 @@
 #ifndef EXAMPLES_PULSAR_CLIENT_JSON_LINES_H_
 #define EXAMPLES_PULSAR_CLIENT_JSON_LINES_H_
 
-#include <boost/asio.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/streambuf.hpp>
 #include <optional>
 #include <string>
 #include <utility>

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "examples/pulsar_client/transport.h"
 
+#include <boost/asio/connect.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+
 #include "examples/pulsar_client/error.h"
 
 namespace pulsar_client {
@@ -37,7 +41,7 @@ absl::Status Transport::TrustOnly(const std::string& ca_file) {
   return absl::OkStatus();
 }
 
-void Transport::Connect(std::function<void(absl::Status)> done) {
+void Transport::Connect(Done done) {
   done_ = std::move(done);
   resolver_.async_resolve(url_.host, url_.port, [this](const error_code& error, const auto& addresses) {
     if (error) return Finish(Unreachable("can't find the host", error));
@@ -62,6 +66,22 @@ void Transport::ShakeHands() {
     Finish(Error(absl::StatusCode::kUnauthenticated,
                  "the broker's certificate can't be trusted: ", X509_verify_cert_error_string(verdict)));
   });
+}
+
+void Transport::Read(char* data, size_t size, Done done) {
+  const auto ended = [done = std::move(done)](const error_code& error, size_t) {
+    done(error ? Unreachable("the broker ended the connection", error) : absl::OkStatus());
+  };
+  const auto buffer = asio::buffer(data, size);
+  url_.tls ? asio::async_read(stream_, buffer, ended) : asio::async_read(stream_.next_layer(), buffer, ended);
+}
+
+void Transport::Write(std::string_view bytes, Done done) {
+  const auto ended = [done = std::move(done)](const error_code& error, size_t) {
+    done(error ? Unreachable("the connection broke", error) : absl::OkStatus());
+  };
+  const auto buffer = asio::buffer(bytes);
+  url_.tls ? asio::async_write(stream_, buffer, ended) : asio::async_write(stream_.next_layer(), buffer, ended);
 }
 
 void Transport::Close() {

@@ -5,10 +5,14 @@
 #ifndef EXAMPLES_PULSAR_CLIENT_TRANSPORT_H_
 #define EXAMPLES_PULSAR_CLIENT_TRANSPORT_H_
 
-#include <boost/asio.hpp>
-#include <boost/asio/ssl.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -18,27 +22,19 @@ namespace pulsar_client {
 
 class Transport {
  public:
-  using Done = std::function<void(const boost::system::error_code&, size_t)>;
+  using Done = std::function<void(absl::Status)>;
 
   Transport(boost::asio::io_context& io, ServiceUrl url);
 
   // `ca_file`: certificates of the authorities to trust; empty: the system's. Only for TLS.
   absl::Status TrustOnly(const std::string& ca_file);
 
-  // Resolves, connects, and shakes hands. `done` gets OK or an error that says at which of these it ended.
-  void Connect(std::function<void(absl::Status)> done);
+  // Resolves, connects, and shakes hands. The error says at which of these it ended.
+  void Connect(Done done);
 
-  // Fills `buffer`, writes it all; as Asio's own.
-  template <typename Buffer>
-  void Read(const Buffer& buffer, Done done) {
-    if (url_.tls) return boost::asio::async_read(stream_, buffer, std::move(done));
-    boost::asio::async_read(stream_.next_layer(), buffer, std::move(done));
-  }
-  template <typename Buffer>
-  void Write(const Buffer& buffer, Done done) {
-    if (url_.tls) return boost::asio::async_write(stream_, buffer, std::move(done));
-    boost::asio::async_write(stream_.next_layer(), buffer, std::move(done));
-  }
+  // Fills all of `data`; writes all of `bytes`. They must live until `done` is called, as the transport must.
+  void Read(char* data, size_t size, Done done);
+  void Write(std::string_view bytes, Done done);
 
   void Close();
 
@@ -55,7 +51,7 @@ class Transport {
   boost::asio::ssl::context tls_{boost::asio::ssl::context::tls_client};
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream_;
-  std::function<void(absl::Status)> done_;
+  Done done_;  // of Connect
 };
 
 }  // namespace pulsar_client

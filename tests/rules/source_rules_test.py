@@ -56,6 +56,7 @@ class SourceRules(unittest.TestCase):
             ("bench/encrypt_bench.cc", "lib/crypto/aead.h"), ("tools/pulseal/raw_aead.cc", "openssl/evp.h"),
             ("tests/unit/a_test.cc", "openssl/evp.h"),
             ("tests/unit/a_test.cc", "proto/pulsar_metadata.pb.h"), ("bench/textbook.cc", "proto/pulsar_metadata.pb.h"),
+            ("examples/pulsar_client/frame.h", "examples/pulsar_client/pulsar_commands.pb.h"),
             ("tools/pulseal/main.cc", "tools/pulseal/command.h"), ("tools/pulseal/main.cc", "pulseal/framing/entry.h"),
             ("lib/crypto/random.cc", "lib/status.h"), ("lib/error.cc", "absl/strings/str_cat.h"),
             ("include/pulseal/error.h", "absl/status/status.h"), ("include/pulseal/error.h", "pulseal/export.h"),
