@@ -132,8 +132,9 @@ def _resolve(pom, folder):
     settings = [] if (Path.home() / ".m2/settings.xml").exists() else ["--settings", HERE / "java/settings.xml"]
     with _locked(cache() / "maven.lock"):  # two at once may spoil Maven's repository
         _run(f"the jars of java/{pom.name}",
-             [_installed("mvn"), "--batch-mode", "--quiet", *settings, "--file", pom, MAVEN_GOAL, "-DincludeScope=runtime",
-              f"-Dmdep.outputFile={folder / 'classpath'}"], attempts=ATTEMPTS)
+             # --update-snapshots: Maven remembers failures, for releases too, and would not try again.
+             [_installed("mvn"), "--batch-mode", "--quiet", "--update-snapshots", "-Dstyle.color=never", *settings, "--file", pom,
+              MAVEN_GOAL, "-DincludeScope=runtime", f"-Dmdep.outputFile={folder / 'classpath'}"], attempts=ATTEMPTS)
 
 
 def _all_jars_exist(folder):
