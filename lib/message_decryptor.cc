@@ -80,6 +80,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   }
 
   bool forked() const { return sentinel_->forked(); }
+  AeadChoice aead() const { return backend_->kind(); }
 
   // `Metadata` is one of the forms of metadata_form.h throughout.
   template <typename Metadata>
@@ -404,7 +405,7 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MessageDecryptor::Create(Decry
   SharedFailures::Get();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
-  auto backend = crypto::OpenSslAead({options.openssl_context, options.openssl_properties});
+  auto backend = crypto::ChooseAead(options.aead, {options.openssl_context, options.openssl_properties});
   if (!backend.ok()) return backend.status();
   auto state = std::make_shared<DecryptorState>(options, *std::move(sentinel), *std::move(backend));
   state->Connect(options);
@@ -477,5 +478,7 @@ void MessageDecryptor::Forget() { state_->Forget(); }
 void MessageDecryptor::Maintain() { state_->Maintain(); }
 
 DecryptorCounters MessageDecryptor::counters() const { return state_->counters(); }
+
+AeadChoice MessageDecryptor::aead() const { return state_->aead(); }
 
 }  // namespace pulseal

@@ -73,6 +73,7 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
   absl::StatusOr<Sealed> Encrypt(PinnedState& pin, std::string_view payload, const SpanDestination& to);
   size_t fields_size();
   EncryptorCounters counters() const;
+  AeadChoice aead() const { return aead_; }
   void Stop();
 
   bool forked() const { return sentinel_->forked(); }
@@ -95,6 +96,7 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
                                 const Destination& to);
   void DropRetiredSlots();
 
+  AeadChoice aead_ = AeadChoice::kAutomatic;
   ProducerCryptoFailureAction failure_action_ = ProducerCryptoFailureAction::kFail;
   size_t longest_payload_ = 0;
   int most_chunks_ = 0;
@@ -298,10 +300,11 @@ absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(Encryptor
   Shared();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
-  auto aead = crypto::OpenSslAead({options.openssl_context, options.openssl_properties});
+  auto aead = crypto::ChooseAead(options.aead, {options.openssl_context, options.openssl_properties});
   if (!aead.ok()) return aead.status();
 
   auto state = std::make_shared<EncryptorState>();
+  state->aead_ = (*aead)->kind();
   state->failure_action_ = options.failure_action;
   state->longest_payload_ =
       static_cast<size_t>(std::min<uint64_t>(MessageEncryptor::kMaxPayloadSize, options.rotation.hard_bytes));
@@ -450,5 +453,7 @@ size_t MessageEncryptor::fields_size() const { return state_->forked() ? 0 : sta
 EncryptorCounters MessageEncryptor::counters() const {
   return state_->forked() ? EncryptorCounters() : state_->counters();
 }
+
+AeadChoice MessageEncryptor::aead() const { return state_->aead(); }
 
 }  // namespace pulseal

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "pulseal/aead_choice.h"
 #include "pulseal/background.h"
 #include "pulseal/crypto_event.h"
 #include "pulseal/crypto_key_reader.h"
@@ -85,6 +86,8 @@ struct DecryptorOptions {
   // As in EncryptorOptions.
   struct ::ossl_lib_ctx_st* openssl_context = nullptr;
   std::string openssl_properties;
+
+  AeadChoice aead = AeadChoice::kAutomatic;
 };
 
 // What to do with one message. Views live as long as the caller's metadata, payload and out, and no longer.
@@ -145,8 +148,8 @@ struct DecryptorCounters {
 // can be unwrapped is taken for it, and a payload that it doesn't authenticate is forged.
 class PULSEAL_EXPORT MessageDecryptor final {
  public:
-  // INVALID_ARGUMENT (kMisuse) for options that break a rule above; INTERNAL where OpenSSL can't supply AES-GCM. Reads
-  // no key.
+  // INVALID_ARGUMENT (kMisuse) for options that break a rule above; FAILED_PRECONDITION (kMisuse) where options.aead
+  // can't be had; INTERNAL where OpenSSL can't supply AES-GCM or libipsec-mb failed its tests. Reads no key.
   static absl::StatusOr<std::unique_ptr<MessageDecryptor>> Create(DecryptorOptions options);
   // Never waits; afterwards no callback starts, but one that had begun on another thread may still be running: what
   // callbacks capture must keep itself alive. Pending `done` functions of Resolve are dropped without a call.
@@ -196,6 +199,9 @@ class PULSEAL_EXPORT MessageDecryptor final {
   void Maintain();
 
   DecryptorCounters counters() const;
+
+  // What options.aead came to: kOpenSsl or kIpsecMb.
+  AeadChoice aead() const;
 
  private:
   explicit MessageDecryptor(std::shared_ptr<class DecryptorState> state);

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "pulseal/aead_choice.h"
 #include "pulseal/background.h"
 #include "pulseal/crypto_event.h"
 #include "pulseal/crypto_key_reader.h"
@@ -75,6 +76,8 @@ struct EncryptorOptions {
   // and a property string such as "fips=yes".
   struct ::ossl_lib_ctx_st* openssl_context = nullptr;
   std::string openssl_properties;
+
+  AeadChoice aead = AeadChoice::kAutomatic;
 };
 
 // What Encrypt hands back. Both views point into the caller's buffers (kSend: `payload` is the caller's own).
@@ -125,9 +128,9 @@ class PULSEAL_EXPORT MessageEncryptor final {
   // (a reader that blocks is waited for as long as it blocks). Fails under kSend as under kFail:
   //   INVALID_ARGUMENT      options that break a rule above (kMisuse)
   //   NOT_FOUND             a public key doesn't exist (kKeyNotFound)
-  //   FAILED_PRECONDITION   a public key can't be used (kKeyUnusable)
+  //   FAILED_PRECONDITION   a public key can't be used (kKeyUnusable), or options.aead can't be had (kMisuse)
   //   UNAVAILABLE, DEADLINE_EXCEEDED   a key can't be had now (kKeyServiceUnavailable)
-  //   INTERNAL              OpenSSL or the random generator failed
+  //   INTERNAL              OpenSSL, libipsec-mb or the random generator failed
   // The message names the key.
   static absl::StatusOr<std::unique_ptr<MessageEncryptor>> Create(EncryptorOptions options);
   // The same in the background; `done` is called exactly once, never inside the call but for two cases. Where there is
@@ -203,6 +206,9 @@ class PULSEAL_EXPORT MessageEncryptor final {
   void Maintain();
 
   EncryptorCounters counters() const;
+
+  // What options.aead came to: kOpenSsl or kIpsecMb.
+  AeadChoice aead() const;
 
  private:
   explicit MessageEncryptor(std::shared_ptr<class EncryptorState> state);

@@ -41,7 +41,7 @@ def install(kind):
     build, first, prefix = WORK / f"{kind}-build", WORK / f"{kind}-first", WORK / f"{kind}-installed"
     only_libraries = [f"-DPULSEAL_BUILD_{part}=OFF" for part in ("TOOLS", "TESTS", "BENCH", "EXAMPLES")]
     is_shared = ["-DBUILD_SHARED_LIBS=ON"] if kind == "shared" else []  # static where nobody says otherwise
-    configure(SOURCE, build, *is_shared, *only_libraries)
+    configure(SOURCE, build, *is_shared, *only_libraries, "-DPULSEAL_WITH_IPSEC_MB=ON")
     run("cmake", "--build", build)
     for tree in (first, prefix):
         shutil.rmtree(tree, ignore_errors=True)

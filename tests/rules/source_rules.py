@@ -41,6 +41,8 @@ def violation(file, include):
     in_ = file.startswith
     if is_openssl(include) and not in_(SEES_OPENSSL):
         return "only lib/crypto sees OpenSSL"
+    if include == "intel-ipsec-mb.h" and not in_(("lib/crypto/", "bench/")):
+        return "only lib/crypto sees libipsec-mb"
     if is_protobuf(include) and not in_(("tests/", "examples/pulsar_client/", "bench/textbook.cc")):
         return "only the tests see Protocol Buffers, the example of a client, and the textbook way"
     if is_codec(include) and not in_(("lib/framing/", "tests/")):

@@ -4,24 +4,40 @@
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include <memory>
+#include <numeric>
 #include <string>
+#include <vector>
 
 #include "absl/strings/escaping.h"
-#include "lib/crypto/openssl_ptr.h"
+#include "tests/support/each_aead.h"
+#include "tests/support/guarded_buffer.h"
 
 namespace pulseal::crypto {
 namespace {
 
+using testing::GuardedBuffer;
+
 std::string Hex(const char* hex) { return absl::HexStringToBytes(hex); }
 
-class Aead : public ::testing::Test {
+std::string Random(size_t size) {
+  std::string bytes(size, '\0');
+  EXPECT_EQ(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(size)), 1);
+  return bytes;
+}
+
+std::shared_ptr<const AeadBackend> Backend(AeadChoice choice) {
+  absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = ChooseAead(choice, {});
+  EXPECT_TRUE(backend.ok()) << backend.status();
+  return *std::move(backend);
+}
+
+class Aead : public ::testing::TestWithParam<AeadChoice> {
  protected:
-  static std::unique_ptr<AeadContext> Context(const std::string& key) {
-    const absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = OpenSslAead({});
-    EXPECT_TRUE(backend.ok()) << backend.status();
-    absl::StatusOr<std::unique_ptr<AeadContext>> context = (*backend)->NewContext(key);
+  static std::unique_ptr<AeadContext> Context(const std::string& key, AeadChoice choice = GetParam()) {
+    absl::StatusOr<std::unique_ptr<AeadContext>> context = Backend(choice)->NewContext(key);
     EXPECT_TRUE(context.ok()) << context.status();
     return *std::move(context);
   }
@@ -70,7 +86,7 @@ constexpr Vector kVectors[] = {
      "bcc9f66276fc6ece0f4e1768cddf8853bb2d551b"},
 };
 
-TEST_F(Aead, KnownAnswers) {
+TEST_P(Aead, KnownAnswers) {
   for (const Vector& vector : kVectors) {
     SCOPED_TRACE(vector.sealed);
     const std::unique_ptr<AeadContext> context = Context(Hex(vector.key));
@@ -82,7 +98,7 @@ TEST_F(Aead, KnownAnswers) {
   }
 }
 
-TEST_F(Aead, OneContextServesManyMessagesInAnyOrder) {
+TEST_P(Aead, OneContextServesManyMessagesInAnyOrder) {
   const std::string key(32, 'k');
   const std::unique_ptr<AeadContext> context = Context(key);
   for (const size_t size : {100, 0, 5, 100'000, 1, 16}) {
@@ -96,7 +112,7 @@ TEST_F(Aead, OneContextServesManyMessagesInAnyOrder) {
   }
 }
 
-TEST_F(Aead, SealsInPlace) {
+TEST_P(Aead, SealsInPlace) {
   const std::unique_ptr<AeadContext> context = Context(std::string(32, 'k'));
   const std::string nonce(kNonceSize, 'n'), plaintext(1000, 'p');
   std::string buffer = plaintext + std::string(kTagSize, '?');
@@ -104,7 +120,7 @@ TEST_F(Aead, SealsInPlace) {
   EXPECT_EQ(buffer, Seal(*context, nonce, "", plaintext));
 }
 
-TEST_F(Aead, WritesNothingBeyondItsOutput) {
+TEST_P(Aead, WritesNothingBeyondItsOutput) {
   const std::unique_ptr<AeadContext> context = Context(std::string(32, 'k'));
   const std::string nonce(kNonceSize, 'n');
   for (const size_t size : {0, 1, 15, 16, 17, 100}) {
@@ -118,7 +134,18 @@ TEST_F(Aead, WritesNothingBeyondItsOutput) {
   }
 }
 
-TEST_F(Aead, EveryFlippedBitFailsAndLeavesZeros) {
+TEST_P(Aead, NothingMayBeNowhere) {
+  const std::unique_ptr<AeadContext> context = Context(std::string(32, 'k'));
+  const std::string nonce(kNonceSize, 'n');
+  std::string tag(kTagSize, '?');
+  EXPECT_EQ(context->Seal(nonce.data(), {}, {}, tag.data()), AeadResult::kOk);
+  EXPECT_EQ(tag, Seal(*context, nonce, "", ""));
+  EXPECT_EQ(context->Open(nonce.data(), {}, tag, nullptr), AeadResult::kOk);
+  tag[0] = static_cast<char>(tag[0] ^ 1);
+  EXPECT_EQ(context->Open(nonce.data(), {}, tag, nullptr), AeadResult::kTagMismatch);
+}
+
+TEST_P(Aead, EveryFlippedBitFailsAndLeavesZeros) {
   const std::unique_ptr<AeadContext> context = Context(std::string(32, 'k'));
   const std::string nonce(kNonceSize, 'n'), plaintext(20, 'p');
   const std::string sealed = Seal(*context, nonce, "data", plaintext);
@@ -145,17 +172,52 @@ TEST_F(Aead, EveryFlippedBitFailsAndLeavesZeros) {
   EXPECT_EQ(opened, plaintext);
 }
 
-TEST_F(Aead, KeySizes) {
-  const absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = OpenSslAead({});
-  ASSERT_TRUE(backend.ok()) << backend.status();
-  EXPECT_STREQ((*backend)->name(), "openssl");
-  for (const size_t size : {16, 24, 32}) EXPECT_TRUE((*backend)->NewContext(std::string(size, 'k')).ok());
+TEST_P(Aead, KeySizes) {
+  const std::shared_ptr<const AeadBackend> backend = Backend(GetParam());
+  EXPECT_EQ(backend->kind(), GetParam());
+  for (const size_t size : {16, 24, 32}) EXPECT_TRUE(backend->NewContext(std::string(size, 'k')).ok());
   for (const size_t size : {0, 15, 17, 31, 33, 64}) {
-    EXPECT_EQ((*backend)->NewContext(std::string(size, 'k')).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(backend->NewContext(std::string(size, 'k')).status().code(), absl::StatusCode::kInvalidArgument);
   }
 }
 
-TEST_F(Aead, PropertiesThatNothingHasAreInternal) {
+// Every length of up to 600 bytes, and longer ones; nothing is touched behind any of the buffers.
+TEST_P(Aead, GivesOpenSslsBytes) {
+  std::vector<size_t> sizes(600);
+  std::iota(sizes.begin(), sizes.end(), 0);
+  for (const size_t size : {1024, 4095, 4097, 65'536, 1'000'003}) sizes.push_back(size);
+  for (const size_t key_size : {16, 24, 32}) {
+    const GuardedBuffer key(Random(key_size));
+    const auto ours = Context(std::string(key.view())),
+               openssl = Context(std::string(key.view()), AeadChoice::kOpenSsl);
+    for (const size_t size : sizes) {
+      SCOPED_TRACE(size);
+      const GuardedBuffer nonce(Random(kNonceSize)), data(Random(size % 50)), plaintext(Random(size));
+      GuardedBuffer sealed(size + kTagSize), opened(size);
+      ASSERT_EQ(ours->Seal(nonce.view().data(), data.view(), plaintext.view(), sealed.data()), AeadResult::kOk);
+      std::string expected(size + kTagSize, '?');
+      ASSERT_EQ(openssl->Seal(nonce.view().data(), data.view(), plaintext.view(), expected.data()), AeadResult::kOk);
+      ASSERT_EQ(sealed.view(), expected);
+      ASSERT_EQ(ours->Open(nonce.view().data(), data.view(), sealed.view(), opened.data()), AeadResult::kOk);
+      ASSERT_EQ(opened.view(), plaintext.view());
+    }
+  }
+}
+
+TEST_P(Aead, RefusesWhatIsTooLongUntouched) {
+  if (GetParam() == AeadChoice::kOpenSsl) GTEST_SKIP() << "OpenSSL takes an int, which its caller must keep to";
+  const std::unique_ptr<AeadContext> context = Context(std::string(32, 'k'));
+  const std::string nonce(kNonceSize, 'n');
+  char out[kTagSize] = {'?'};
+  const std::string_view too_long(out, (size_t{1} << 31) + kTagSize);
+  EXPECT_EQ(context->Seal(nonce.data(), "", too_long, out), AeadResult::kBackendFailed);
+  EXPECT_EQ(context->Open(nonce.data(), "", too_long, out), AeadResult::kBackendFailed);
+  EXPECT_EQ(out[0], '?');
+}
+
+INSTANTIATE_TEST_SUITE_P(, Aead, testing::EachAead(), testing::AeadName);
+
+TEST(OpenSslAeadTest, PropertiesThatNothingHasAreInternal) {
   EXPECT_EQ(OpenSslAead({nullptr, "provider=nowhere"}).status().code(), absl::StatusCode::kInternal);
   EXPECT_EQ(ERR_peek_error(), 0u);
 }

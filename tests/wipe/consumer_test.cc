@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/decryptor_fixture.h"
+#include "tests/support/each_aead.h"
 #include "tests/wipe/leftover_search.h"
 #include "tests/wipe/watched_key_wrapper.h"
 
@@ -28,11 +29,12 @@ using testing::WatchedKeyWrapper;
 using Action = Decision::Action;
 using Manner = FakeKeyWrapper::Manner;
 
-class ConsumerWipes : public DecryptorFixture {
+class ConsumerWipes : public DecryptorFixture, public ::testing::WithParamInterface<AeadChoice> {
  protected:
   ConsumerWipes() {
     options_.key_wrapper = std::make_shared<WatchedKeyWrapper>(search_, wrapper_);
     options_.key_timeout = std::chrono::milliseconds(1);
+    options_.aead = GetParam();
   }
 
   void ExpectDelivered(const MadeMessage& message) { EXPECT_EQ(Decrypt(message).action, Action::kDeliver); }
@@ -51,7 +53,7 @@ class ConsumerWipes : public DecryptorFixture {
   const MadeMessage message_ = Seal("hello", {"orders"}, search_.NewSecret("data key", 32));
 };
 
-TEST_F(ConsumerWipes, AKeyThatOpensItsMessages) {
+TEST_P(ConsumerWipes, AKeyThatOpensItsMessages) {
   RunAndSearch([&] {
     ExpectDelivered(message_);
     ExpectDelivered(message_);
@@ -59,7 +61,7 @@ TEST_F(ConsumerWipes, AKeyThatOpensItsMessages) {
   });
 }
 
-TEST_F(ConsumerWipes, AShortKey) {
+TEST_P(ConsumerWipes, AShortKey) {
   const MadeMessage shorter = Seal("hello", {"orders"}, search_.NewSecret("data key of 16 bytes", 16));
   RunAndSearch([&] {
     ExpectDelivered(shorter);
@@ -67,7 +69,7 @@ TEST_F(ConsumerWipes, AShortKey) {
   });
 }
 
-TEST_F(ConsumerWipes, AKeyThatDoesNotOpenThePayload) {
+TEST_P(ConsumerWipes, AKeyThatDoesNotOpenThePayload) {
   MadeMessage forged = message_;
   forged.payload[0] ^= 1;
   RunAndSearch([&] {
@@ -77,7 +79,7 @@ TEST_F(ConsumerWipes, AKeyThatDoesNotOpenThePayload) {
   });
 }
 
-TEST_F(ConsumerWipes, WhatIsNoDataKey) {
+TEST_P(ConsumerWipes, WhatIsNoDataKey) {
   MadeMessage odd = message_;
   odd.keys[0].bytes = FakeKeyWrapper::WrappedBytes(search_.NewSecret("33 bytes", 33));
   RunAndSearch([&] {
@@ -86,7 +88,7 @@ TEST_F(ConsumerWipes, WhatIsNoDataKey) {
   });
 }
 
-TEST_F(ConsumerWipes, AKeyPushedOutOfTheCache) {
+TEST_P(ConsumerWipes, AKeyPushedOutOfTheCache) {
   options_.cache_max_keys = 1;
   std::vector<MadeMessage> others;
   for (int i = 0; i < 3; ++i) {
@@ -100,7 +102,7 @@ TEST_F(ConsumerWipes, AKeyPushedOutOfTheCache) {
   });
 }
 
-TEST_F(ConsumerWipes, AKeyWhoseTimeIsOver) {
+TEST_P(ConsumerWipes, AKeyWhoseTimeIsOver) {
   RunAndSearch([&] {
     ExpectDelivered(message_);
     Pass(std::chrono::hours(5));
@@ -108,7 +110,7 @@ TEST_F(ConsumerWipes, AKeyWhoseTimeIsOver) {
   });
 }
 
-TEST_F(ConsumerWipes, AKeyThatIsNotKept) {
+TEST_P(ConsumerWipes, AKeyThatIsNotKept) {
   options_.cache_ttl = std::chrono::seconds(0);
   RunAndSearch([&] {
     ExpectDelivered(message_);
@@ -116,7 +118,7 @@ TEST_F(ConsumerWipes, AKeyThatIsNotKept) {
   });
 }
 
-TEST_F(ConsumerWipes, AForgottenKey) {
+TEST_P(ConsumerWipes, AForgottenKey) {
   RunAndSearch([&] {
     ExpectDelivered(message_);
     decryptor().Forget();
@@ -124,7 +126,7 @@ TEST_F(ConsumerWipes, AForgottenKey) {
   });
 }
 
-TEST_F(ConsumerWipes, AResolvedKeyThatOutlivesTheDecryptor) {
+TEST_P(ConsumerWipes, AResolvedKeyThatOutlivesTheDecryptor) {
   RunAndSearch([&] {
     {
       const ResolvedKey key = ResolveNow(message_);
@@ -137,7 +139,7 @@ TEST_F(ConsumerWipes, AResolvedKeyThatOutlivesTheDecryptor) {
   });
 }
 
-TEST_F(ConsumerWipes, AnswersThatComeTwiceOrAfterTheEnd) {
+TEST_P(ConsumerWipes, AnswersThatComeTwiceOrAfterTheEnd) {
   RunAndSearch([&] {
     wrapper_->SetManner(Manner::kTwice);
     ExpectDelivered(message_);
@@ -149,6 +151,8 @@ TEST_F(ConsumerWipes, AnswersThatComeTwiceOrAfterTheEnd) {
     ExpectNoneLive();
   });
 }
+
+INSTANTIATE_TEST_SUITE_P(, ConsumerWipes, testing::EachAead(), testing::AeadName);
 
 }  // namespace
 }  // namespace pulseal

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "pulseal/message_encryptor.h"
+#include "tests/support/each_aead.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/manual_background.h"
 #include "tests/wipe/leftover_search.h"
@@ -26,7 +27,7 @@ using ::testing::SizeIs;
 using testing::WatchedKeyWrapper;
 using Manner = FakeKeyWrapper::Manner;
 
-class ProducerWipes : public ::testing::Test {
+class ProducerWipes : public ::testing::TestWithParam<AeadChoice> {
  protected:
   EncryptorOptions Options() {
     EncryptorOptions options;
@@ -34,6 +35,7 @@ class ProducerWipes : public ::testing::Test {
     options.key_wrapper = std::make_shared<WatchedKeyWrapper>(search_, wrapper_);
     options.background = background_.options();
     options.key_timeout = std::chrono::milliseconds(1);
+    options.aead = GetParam();
     return options;
   }
 
@@ -63,7 +65,7 @@ class ProducerWipes : public ::testing::Test {
   std::string out_, fields_;
 };
 
-TEST_F(ProducerWipes, EveryKeyOfItsLife) {
+TEST_P(ProducerWipes, EveryKeyOfItsLife) {
   search_.Run([&] {
     auto encryptor = Create();
     Encrypt(*encryptor);
@@ -77,7 +79,7 @@ TEST_F(ProducerWipes, EveryKeyOfItsLife) {
   ExpectNothingLeft();
 }
 
-TEST_F(ProducerWipes, KeysThatAgeAndReachTheirLimits) {
+TEST_P(ProducerWipes, KeysThatAgeAndReachTheirLimits) {
   search_.Run([&] {
     EncryptorOptions options = Options();
     options.rotation.messages = 2;
@@ -95,7 +97,7 @@ TEST_F(ProducerWipes, KeysThatAgeAndReachTheirLimits) {
   ExpectNothingLeft();
 }
 
-TEST_F(ProducerWipes, ARotationThatFails) {
+TEST_P(ProducerWipes, ARotationThatFails) {
   search_.Run([&] {
     auto encryptor = Create();
     wrapper_->SetStatus("audit", absl::UnavailableError("vault sealed"));
@@ -107,7 +109,7 @@ TEST_F(ProducerWipes, ARotationThatFails) {
   ExpectNothingLeft();
 }
 
-TEST_F(ProducerWipes, ACreateThatFails) {
+TEST_P(ProducerWipes, ACreateThatFails) {
   search_.Run([&] {
     wrapper_->SetStatus("audit", absl::NotFoundError("no such key"));
     EXPECT_FALSE(MessageEncryptor::Create(Options()).ok());
@@ -115,7 +117,7 @@ TEST_F(ProducerWipes, ACreateThatFails) {
   ExpectNothingLeft();
 }
 
-TEST_F(ProducerWipes, ARotationThatIsNeverAnswered) {
+TEST_P(ProducerWipes, ARotationThatIsNeverAnswered) {
   search_.Run([&] {
     auto encryptor = Create();
     wrapper_->SetManner(Manner::kNever);
@@ -130,7 +132,7 @@ TEST_F(ProducerWipes, ARotationThatIsNeverAnswered) {
   ExpectNothingLeft();
 }
 
-TEST_F(ProducerWipes, AnswersThatComeTwiceOrAfterTheEnd) {
+TEST_P(ProducerWipes, AnswersThatComeTwiceOrAfterTheEnd) {
   search_.Run([&] {
     wrapper_->SetManner(Manner::kTwice);
     auto encryptor = Create();
@@ -144,7 +146,7 @@ TEST_F(ProducerWipes, AnswersThatComeTwiceOrAfterTheEnd) {
   ExpectNothingLeft();
 }
 
-TEST_F(ProducerWipes, APinnedKeyThatOutlivesTheEncryptor) {
+TEST_P(ProducerWipes, APinnedKeyThatOutlivesTheEncryptor) {
   search_.Run([&] {
     auto encryptor = Create();
     {
@@ -160,6 +162,8 @@ TEST_F(ProducerWipes, APinnedKeyThatOutlivesTheEncryptor) {
   });
   ExpectNothingLeft();
 }
+
+INSTANTIATE_TEST_SUITE_P(, ProducerWipes, testing::EachAead(), testing::AeadName);
 
 }  // namespace
 }  // namespace pulseal
