@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fake_broker import (ACK, CLOSE_PRODUCER, CONNECT, ERROR, FLOW, LOOKUP, LOOKUP_RESPONSE, PING, PONG, PRODUCER,
                          REDELIVER, SEND, SEND_ERROR, SEND_RECEIPT, SUBSCRIBE, FakeBroker, encode, frame)
 
 CLIENT, KEYS = sys.argv[1:3] if len(sys.argv) > 2 else ("", "")
-LONGEST = 20  # seconds that a client may take: far more than any test's own time-outs
+LONGEST = 40  # seconds that a client may take: far more than any test's own time-outs
 DECRYPTION_ERROR = 4
 
 
@@ -48,15 +49,16 @@ class Ended:
         self.payloads = [base64.b64decode(message.get("payload_base64", "")) for message in self.messages]
 
 
-def produce(broker, text, *options, patience="2"):
+def produce(broker, text, *options, patience="10"):
     url = broker if isinstance(broker, str) else broker.url
     return Ended(["produce", "--url", url, "--topic", "t", "--keys", KEYS, "--request-timeout", patience, *options], text)
 
 
-def consume(broker, *options, keys=KEYS, stdout=subprocess.PIPE, patience="2"):
+def consume(broker, *options, keys=KEYS, stdout=subprocess.PIPE, patience="10"):
     url = broker if isinstance(broker, str) else broker.url
+    silence = "10" if "--count" in options else "1"  # how it ends
     return Ended(["consume", "--url", url, "--topic", "t", "--subscription", "s", "--from", "earliest", "--keys", keys,
-                  "--request-timeout", patience, "--timeout", "0.3", *options], stdout=stdout)
+                  "--request-timeout", patience, "--timeout", silence, *options], stdout=stdout)
 
 
 def stored(text, *options):
@@ -150,13 +152,19 @@ class Messages(unittest.TestCase):
     def test_ciphertext_comes_with_all_that_is_needed_to_decrypt_it_later(self):
         entries = stored(lines(4), "--to", "demo-alice", "--batch", "2")
         with tempfile.TemporaryDirectory() as no_keys, FakeBroker(entries=entries) as broker:
-            self.assertEqual(consume(broker, "--on-failure", "consume", keys=no_keys).messages, [])
             ended = consume(broker, "--on-failure", "consume", "--deliver-whole-batch", "--count", "2", keys=no_keys)
         message = ended.messages[0]
         self.assertTrue(message["encrypted_delivery"])
         self.assertEqual(message["context"]["batch_size"], 2)
         self.assertEqual(message["context"]["keys"][0]["name"], "demo-alice")
         self.assertEqual(len(base64.b64decode(message["context"]["nonce_base64"])), 12)
+
+    def test_a_batch_that_cant_be_split_fails_under_consume(self):
+        entries = stored(lines(2), "--to", "demo-alice", "--batch", "2") + stored(lines(1))
+        with tempfile.TemporaryDirectory() as no_keys, FakeBroker(entries=entries) as broker:
+            ended = consume(broker, "--on-failure", "consume", "--count", "1", keys=no_keys)
+        self.assertEqual(ended.payloads, [b"message 0"])
+        self.assertEqual(len(broker.of(ACK)), 1)
 
     def test_what_was_not_written_out_is_not_acknowledged(self):
         with FakeBroker(entries=stored(lines(3), "--to", "demo-alice")) as broker, open("/dev/full", "wb") as full:
@@ -277,15 +285,16 @@ class Failures(unittest.TestCase):
             self.expect(consume(broker), "11241 bytes", "at most 11240")
 
     def test_never_answering(self):
-        silent = lambda *_: None
-        produced = lambda broker: produce(broker, lines(1), patience="0.1")
-        for kind in CONNECT, LOOKUP, PRODUCER, CLOSE_PRODUCER:
-            with FakeBroker({kind: silent}) as broker:
-                self.expect(produced(broker), "no answer in time")
-        with FakeBroker({SEND: silent}) as broker:
-            self.expect(produced(broker), "no receipt in time")
-        with FakeBroker({SUBSCRIBE: silent}) as broker:
-            self.expect(consume(broker, patience="0.1"), "no answer in time")
+        def ended(kind):
+            with FakeBroker({kind: lambda *_: None}) as broker:
+                if kind == SUBSCRIBE:
+                    return consume(broker, patience="0.5")
+                return produce(broker, lines(1), patience="0.5")
+
+        kinds = CONNECT, LOOKUP, PRODUCER, SEND, CLOSE_PRODUCER, SUBSCRIBE
+        with ThreadPoolExecutor(len(kinds)) as at_once:
+            for kind, end in zip(kinds, at_once.map(ended, kinds)):
+                self.expect(end, "no receipt in time" if kind == SEND else "no answer in time")
 
     def test_receipts_for_something_else(self):
         def confuse(connection, _, __, ___):
