@@ -146,7 +146,8 @@ class Side:
 
     def close(self):
         self._process.stdin.close()
-        self._process.wait()
+        if self._process.wait() != 0:  # a sanitizer's report, say
+            sys.exit(f"crypto_cells.py: {self._command[-1]} ended with {self._process.returncode}")
 
 
 def command_of(name, program):
