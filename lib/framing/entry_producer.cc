@@ -83,7 +83,8 @@ absl::Status EntryProducerState::SendBatch(MessageMetadata metadata, absl::Span<
   for (const SingleMessage& message : messages) size += SizeInBatch(message);
   metadata.num_messages_in_batch = static_cast<int32_t>(messages.size());
   absl::Status status = CheckMessage(options_, metadata, size);
-  Reserve(status.ok() ? size : 0, &batch_);
+  batch_.clear();
+  if (status.ok()) MakeRoom(size, &batch_);
   for (size_t i = 0; i < messages.size() && status.ok(); ++i) status = AppendToBatch(messages[i], &batch_);
   if (!status.ok()) return status;
   metadata.highest_sequence_id = messages.back().sequence_id.value_or(metadata.highest_sequence_id);
@@ -117,6 +118,7 @@ absl::Status EntryProducerState::SendWhole(MessageMetadata metadata, std::string
   metadata.num_chunks = metadata.chunk_id = metadata.total_chunk_size = 0;
   const std::string serialized = metadata.Serialize();
   if (absl::Status status = CheckMetadata(serialized.size(), encryptor_.fields_size()); !status.ok()) return status;
+  MakeRoom(payload.size() + MessageEncryptor::kPayloadOverhead, &ciphertext_);
   const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(payload, &ciphertext_, &fields_);
   if (!sealed.ok()) return sealed.status();
   // Recipients may have been added meanwhile.
@@ -164,7 +166,7 @@ absl::StatusOr<size_t> EntryProducerState::EncryptChunks(std::string_view messag
   if (key->fields_size() != fields_size) return absl::FailedPreconditionError("recipients have changed");
   const auto chunks = static_cast<size_t>(*count);
   const size_t sealed_size = message.size() + chunks * kOverhead;
-  if (ciphertext_.capacity() < sealed_size) Reserve(sealed_size, &ciphertext_);
+  MakeRoom(sealed_size, &ciphertext_);
   ciphertext_.resize(sealed_size);
   fields_.resize(chunks * fields_size);
   for (int32_t id = 0; id < *count; ++id) {

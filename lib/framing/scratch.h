@@ -27,10 +27,10 @@ inline void Wipe(std::string* text) {
   text->clear();
 }
 
-// Empties `text` and gives it room for `size` bytes.
-inline void Reserve(size_t size, std::string* text) {
-  if (text->capacity() < size) Wipe(text);
-  text->clear();
+// Room for `size` bytes in `text`, which is wiped and empty where it had less.
+inline void MakeRoom(size_t size, std::string* text) {
+  if (text->capacity() >= size) return;
+  Wipe(text);
   text->reserve(size);
 }
 
