@@ -105,7 +105,7 @@ struct Decision {
   bool worth_asking_again = false;  // "not now": the same call may succeed later
   Reason reason = Reason::kNone;    // why it isn't the plaintext; kNone with kDeliver, kPending and INTERNAL
   // Messages in the entry (1 where the metadata's number is absent or below 1), which a broker has taken off the permits.
-  // Security: the sender's number, which nothing authenticates, up to 2^31 - 1: for counting only.
+  // Security: the sender's number, which nothing authenticates, up to 2^31 - 1: count with it, never allocate by it.
   int32_t num_messages = 1;
   std::string_view payload;   // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
   std::string_view key_name;  // of the wrapped key that opened it, inside metadata; empty otherwise

@@ -21,8 +21,7 @@ absl::StatusOr<std::shared_ptr<const AeadBackend>> ChooseAead(AeadChoice choice,
   if (choice == AeadChoice::kIpsecMb && !IsPlain(source)) {
     return Misuse(
         "aead is kIpsecMb, which has nothing to do with openssl_context, openssl_properties and OpenSSL's FIPS "
-        "defaults: "
-        "leave it kAutomatic with any of them");
+        "defaults: leave it kAutomatic with any of them");
   }
   auto openssl = OpenSslAead(source);
   const bool is_settled = choice == AeadChoice::kOpenSsl || !IsPlain(source) ||
