@@ -4,7 +4,10 @@
 #ifndef PULSEAL_BENCH_BACKEND_H_
 #define PULSEAL_BENCH_BACKEND_H_
 
+#include <utility>
+
 #include "bench/floor.h"
+#include "pulseal/message_decryptor.h"
 
 namespace pulseal::bench {
 
@@ -12,15 +15,30 @@ struct OpenSslBackend {
   static constexpr const char* kName = "openssl";
   using Floor = OpenSslFloor;
 
-  // Has an encryptor or decryptor that is made with `options` run on this backend.
-  template <typename Options>
-  static void ForceIn(Options&) {}
+  static constexpr AeadChoice kChoice = AeadChoice::kOpenSsl;
 };
+
+#ifdef PULSEAL_BENCH_IPSEC_MB
+struct IpsecMbBackend {
+  static constexpr const char* kName = "ipsec-mb";
+  using Floor = IpsecMbFloor;
+  static constexpr AeadChoice kChoice = AeadChoice::kIpsecMb;
+};
+#endif
+
+inline bool IsHere(AeadChoice choice) {
+  DecryptorOptions options;
+  options.aead = choice;
+  return MessageDecryptor::Create(std::move(options)).ok();
+}
 
 // register_on(OpenSslBackend()), and so on.
 template <typename Register>
 void ForEachBackend(Register register_on) {
   register_on(OpenSslBackend());
+#ifdef PULSEAL_BENCH_IPSEC_MB
+  if (IsHere(AeadChoice::kIpsecMb)) register_on(IpsecMbBackend());
+#endif
 }
 
 }  // namespace pulseal::bench

@@ -41,7 +41,7 @@ std::unique_ptr<MessageEncryptor> NewRotatingEncryptor() {
   EncryptorOptions options;
   options.key_names = OneName();
   options.key_wrapper = std::make_shared<InstantKeyWrapper>();
-  Backend::ForceIn(options);
+  options.aead = Backend::kChoice;
   return std::move(MessageEncryptor::Create(std::move(options))).value();
 }
 

@@ -12,19 +12,19 @@ namespace {
 unsigned char* Bytes(char* text) { return reinterpret_cast<unsigned char*>(text); }
 const unsigned char* Bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
+}  // namespace
+
 FloorNonce NonceOf(uint64_t number) {
   FloorNonce nonce = {};
   std::memcpy(nonce.data(), &number, sizeof number);
   return nonce;
 }
 
-}  // namespace
-
 void OpenSslFloor::Free::operator()(evp_cipher_ctx_st* context) const { EVP_CIPHER_CTX_free(context); }
 
 OpenSslFloor::OpenSslFloor() : sealing_(EVP_CIPHER_CTX_new()), opening_(EVP_CIPHER_CTX_new()) {
-  if (EVP_EncryptInit_ex(sealing_.get(), EVP_aes_256_gcm(), nullptr, Bytes(kKey), nullptr) != 1 ||
-      EVP_DecryptInit_ex(opening_.get(), EVP_aes_256_gcm(), nullptr, Bytes(kKey), nullptr) != 1) {
+  if (EVP_EncryptInit_ex(sealing_.get(), EVP_aes_256_gcm(), nullptr, Bytes(kFloorKey), nullptr) != 1 ||
+      EVP_DecryptInit_ex(opening_.get(), EVP_aes_256_gcm(), nullptr, Bytes(kFloorKey), nullptr) != 1) {
     std::abort();
   }
 }

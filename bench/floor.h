@@ -17,14 +17,15 @@ struct evp_cipher_ctx_st;
 
 namespace pulseal::bench {
 
+// 32 bytes of no secret: programs that run one after the other share it.
+inline constexpr const char* kFloorKey = "0123456789abcdef0123456789abcdef";
+
 using FloorNonce = std::array<unsigned char, kNonceSize>;
+FloorNonce NonceOf(uint64_t number);
 
 // Not thread-safe. Security: for measurements only; whoever opens a message says which nonce it was sealed with.
 class OpenSslFloor {
  public:
-  // 32 bytes of no secret: programs that run one after the other share it.
-  static constexpr const char* kKey = "0123456789abcdef0123456789abcdef";
-
   OpenSslFloor();
 
   // `out` takes the ciphertext and the tag. False where OpenSSL fails.
@@ -38,6 +39,22 @@ class OpenSslFloor {
   };
   std::unique_ptr<evp_cipher_ctx_st, Free> sealing_, opening_;
 };
+
+#ifdef PULSEAL_BENCH_IPSEC_MB
+// The same, of libipsec-mb.
+class IpsecMbFloor {
+ public:
+  IpsecMbFloor();
+  ~IpsecMbFloor();
+  IpsecMbFloor(IpsecMbFloor&&) noexcept;
+
+  bool Seal(uint64_t nonce, std::string_view plaintext, char* out);
+  bool Open(uint64_t nonce, std::string_view sealed, char* out);
+
+ private:
+  std::unique_ptr<struct IpsecMbState> state_;
+};
+#endif
 
 }  // namespace pulseal::bench
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# usage: tools/install-deps.sh [--ci | --interop]
+# usage: tools/install-deps.sh [--bench | --ci | --interop]
 #
 # Installs the Debian packages that building, testing and the demo need; with --ci also what the longer checks need, with
-# --interop what tests/interop needs. Prints what is missing before it installs it, uses sudo unless run by root, and does
-# nothing where nothing is missing.
+# --interop what tests/interop needs, with --bench what bench/run.sh needs. Prints what is missing before it installs it,
+# uses sudo unless run by root, and does nothing where nothing is missing.
 set -euo pipefail
 
 packages=(
@@ -20,12 +20,14 @@ packages=(
   libprotobuf-dev protobuf-compiler
   python3-lz4 python3-snappy python3-zstandard
 )
+bench_packages=(ca-certificates curl maven openjdk-17-jdk-headless python3-matplotlib python3-scipy)
 ci_packages=(clang-14 clang-format-14 clang-tidy-14 doxygen libclang-rt-14-dev gcovr)
 [[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ]] || packages+=(libipsec-mb-dev)
 interop_packages=(ca-certificates curl maven openjdk-17-jdk-headless python3-venv)
 
 case "${1:-}" in
   "") ;;
+  --bench) packages+=("${bench_packages[@]}") ;;
   --ci) packages+=("${ci_packages[@]}") ;;
   --interop) packages+=("${interop_packages[@]}") ;;
   *)

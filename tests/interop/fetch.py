@@ -48,8 +48,12 @@ def java():
 
 def java_classpath(name):
     """The class path of java/NAME-pom.xml: "client" or "broker"."""
-    pom = HERE / "java" / f"{name}-pom.xml"
-    folder = _kept(f"java-{name}", [pom], lambda folder: _resolve(pom, folder), still_good=_all_jars_exist)
+    return pom_classpath(HERE / "java" / f"{name}-pom.xml", f"java-{name}")
+
+
+def pom_classpath(pom, name):
+    """The class path of a pom, kept as `name`."""
+    folder = kept(name, [pom], lambda folder: _resolve(pom, folder), still_good=_all_jars_exist)
     return (folder / "classpath").read_text()
 
 
@@ -57,12 +61,12 @@ def java_program(main_class):
     """How java/MAIN_CLASS.java is run: the words before its own arguments."""
 
     def compile_(folder):
-        _run(f"java/{main_class}.java",
-             [_installed("javac"), "-Xlint:all,-processing", "-proc:none", "-d", folder, "-sourcepath", HERE / "java",
-              "-cp", jars, HERE / "java" / f"{main_class}.java"])
+        run(f"java/{main_class}.java",
+            [_installed("javac"), "-Xlint:all,-processing", "-proc:none", "-d", folder, "-sourcepath", HERE / "java",
+             "-cp", jars, HERE / "java" / f"{main_class}.java"])
 
     jars = java_classpath("client")
-    folder = _kept(f"java-{main_class}", [*(HERE / "java").glob("*.java"), HERE / "java/client-pom.xml"], compile_)
+    folder = kept(f"java-{main_class}", [*(HERE / "java").glob("*.java"), HERE / "java/client-pom.xml"], compile_)
     return [*java(), "-cp", f"{folder}:{jars}", main_class]
 
 
@@ -72,18 +76,18 @@ def go():
     found = shutil.which("go")
     if found and _go_version(found) >= _numbers(wanted):
         return [found]
-    return [str(_kept(f"go-{GO_VERSION}", [], _fetch_go) / "go/bin/go")]
+    return [str(kept(f"go-{GO_VERSION}", [], _fetch_go) / "go/bin/go")]
 
 
 def go_program(name):
     """How go/NAME is run."""
 
     def build(folder):
-        _run(f"go/{name} and its modules", [*go(), "build", "-trimpath", "-buildvcs=false", "-o", folder / name, f"./{name}"],
-             cwd=HERE / "go", attempts=ATTEMPTS, env={"GOTOOLCHAIN": "local"})
+        run(f"go/{name} and its modules", [*go(), "build", "-trimpath", "-buildvcs=false", "-o", folder / name, f"./{name}"],
+            cwd=HERE / "go", attempts=ATTEMPTS, env={"GOTOOLCHAIN": "local"})
 
     inputs = [HERE / "go/go.mod", HERE / "go/go.sum", *(HERE / "go" / name).glob("*.go")]
-    return [str(_kept(f"go-{name}", inputs, build) / name)]
+    return [str(kept(f"go-{name}", inputs, build) / name)]
 
 
 def python():
@@ -91,15 +95,15 @@ def python():
     requirements = HERE / "python/requirements.txt"
 
     def make(folder):
-        _run("a virtual environment (Debian: python3-venv)", [sys.executable, "-m", "venv", folder])
-        _run("the packages of python/requirements.txt",
-             [folder / "bin/python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--requirement", requirements],
-             attempts=ATTEMPTS)
+        run("a virtual environment (Debian: python3-venv)", [sys.executable, "-m", "venv", folder])
+        run("the packages of python/requirements.txt",
+            [folder / "bin/python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--requirement", requirements],
+            attempts=ATTEMPTS)
 
-    return [str(_kept(f"python-{platform.python_version()}", [requirements], make) / "bin/python")]
+    return [str(kept(f"python-{platform.python_version()}", [requirements], make) / "bin/python")]
 
 
-def _kept(name, inputs, make, still_good=lambda folder: True):
+def kept(name, inputs, make, still_good=lambda folder: True):
     """The folder `name` of the cache, filled by make(folder) where it isn't there or was made from other inputs."""
     folder = cache() / name
     stamp = folder / "made-from"
@@ -131,10 +135,10 @@ def _installed(program):
 def _resolve(pom, folder):
     settings = [] if (Path.home() / ".m2/settings.xml").exists() else ["--settings", HERE / "java/settings.xml"]
     with _locked(cache() / "maven.lock"):  # two at once may spoil Maven's repository
-        _run(f"the jars of java/{pom.name}",
-             # --update-snapshots: Maven remembers failures, for releases too, and would not try again.
-             [_installed("mvn"), "--batch-mode", "--quiet", "--update-snapshots", "-Dstyle.color=never", *settings, "--file", pom,
-              MAVEN_GOAL, "-DincludeScope=runtime", f"-Dmdep.outputFile={folder / 'classpath'}"], attempts=ATTEMPTS)
+        run(f"the jars of {pom.name}",
+            # --update-snapshots: Maven remembers failures, for releases too, and would not try again.
+            [_installed("mvn"), "--batch-mode", "--quiet", "--update-snapshots", "-Dstyle.color=never", *settings, "--file", pom,
+             MAVEN_GOAL, "-DincludeScope=runtime", f"-Dmdep.outputFile={folder / 'classpath'}"], attempts=ATTEMPTS)
 
 
 def _all_jars_exist(folder):
@@ -174,11 +178,12 @@ def _download(what, path, target):
     proxy = next((proxy for proxy in re.split("[,|]", proxies) if proxy.startswith("http")), None)
     if proxy is None:
         raise FetchError(f"{what}: GOPROXY names no proxy to fetch it from")
-    _run(what, [_installed("curl"), "--fail", "--silent", "--show-error", "--location", "--output", target, f"{proxy}/{path}"],
-         attempts=ATTEMPTS)
+    run(what, [_installed("curl"), "--fail", "--silent", "--show-error", "--location", "--output", target, f"{proxy}/{path}"],
+        attempts=ATTEMPTS)
 
 
-def _run(what, command, cwd=None, attempts=1, env=None):
+def run(what, command, cwd=None, attempts=1, env=None):
+    """Runs a command that gets or makes `what`."""
     for _ in range(attempts):
         process = subprocess.Popen([str(word) for word in command], cwd=cwd, env={**os.environ, **(env or {})},
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

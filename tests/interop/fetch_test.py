@@ -25,7 +25,7 @@ class Cache(unittest.TestCase):
         self.made = 0
 
     def keep(self, **options):
-        return fetch._kept("thing", [self.input], self.make, **options)
+        return fetch.kept("thing", [self.input], self.make, **options)
 
     def make(self, folder):
         self.assertEqual(list(folder.iterdir()), [])
@@ -49,7 +49,7 @@ class Cache(unittest.TestCase):
             raise fetch.FetchError("no network")
 
         with self.assertRaises(fetch.FetchError):
-            fetch._kept("thing", [self.input], fail)
+            fetch.kept("thing", [self.input], fail)
         self.keep()
         self.assertEqual(self.made, 1)
 
@@ -57,7 +57,7 @@ class Cache(unittest.TestCase):
         program = ("import fetch, time; from pathlib import Path\n"
                    f"count = Path({str(self.folder / 'count')!r})\n"
                    "def make(folder): count.open('a').write('made\\n'); time.sleep(0.2)\n"
-                   f"fetch._kept('thing', [Path({str(self.input)!r})], make)")
+                   f"fetch.kept('thing', [Path({str(self.input)!r})], make)")
         callers = [subprocess.Popen([sys.executable, "-B", "-c", program], cwd=fetch.HERE) for _ in range(4)]
         self.assertEqual([caller.wait() for caller in callers], [0] * 4)
         self.assertEqual((self.folder / "count").read_text(), "made\n")
@@ -66,18 +66,18 @@ class Cache(unittest.TestCase):
 class Commands(unittest.TestCase):
     def test_an_error_names_what_could_not_be_had_and_says_why(self):
         with self.assertRaisesRegex(fetch.FetchError, "could not get the jars of x: no such artifact"):
-            fetch._run("the jars of x", ["sh", "-c", "echo no such artifact; exit 1"])
+            fetch.run("the jars of x", ["sh", "-c", "echo no such artifact; exit 1"])
 
     def test_it_is_tried_again(self):
         with tempfile.TemporaryDirectory() as folder:
-            fetch._run("it", ["sh", "-c", "echo . >> tries; test $(wc -l < tries) = 3"], cwd=folder, attempts=3)
+            fetch.run("it", ["sh", "-c", "echo . >> tries; test $(wc -l < tries) = 3"], cwd=folder, attempts=3)
             with self.assertRaises(fetch.FetchError):
-                fetch._run("it", ["sh", "-c", "echo . >> tries; test $(wc -l < tries) = 6"], cwd=folder, attempts=2)
+                fetch.run("it", ["sh", "-c", "echo . >> tries; test $(wc -l < tries) = 6"], cwd=folder, attempts=2)
 
     def test_a_command_that_hangs_is_ended_with_its_children(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(fetch, "DEADLINE_SECONDS", 2):
             with self.assertRaisesRegex(fetch.FetchError, "not done in 2 s"):
-                fetch._run("it", ["sh", "-c", "sh -c 'echo $$ > child; exec sleep 60'; true"], cwd=folder)
+                fetch.run("it", ["sh", "-c", "sh -c 'echo $$ > child; exec sleep 60'; true"], cwd=folder)
             child = int((Path(folder) / "child").read_text())
             state = Path(f"/proc/{child}/stat")
             self.assertTrue(not state.exists() or state.read_text().split()[2] == "Z")

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the benchmarks and writes what they measured (bench/results.py says how) to a file.
+
+usage: measure.py [--quick] [--no-clients] [--program-mib N] [--only TEXT] BUILD_FOLDER RESULTS_JSON
+
+Everything is measured several times, in turn: programs in rounds, and inside each program its benchmarks in random order,
+so that what disturbs the machine for a while disturbs all ways of doing a thing alike. --only leaves the benchmark programs
+whose name lacks TEXT out, and what isn't one of them.
+"""
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import clients
+from results import Results
+
+PROGRAMS = ["encrypt", "decrypt", "recipients", "threads", "batch", "entries", "cold_consumer", "cache", "undecryptable", "rotation"]
+COUNTERS = {"field_bytes", "p50", "p99", "p999", "max", "messages", "rotations"}
+LINE_SIZE = 1024
+BATCH = 1000
+MEBIBYTE = 1 << 20
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0], add_help=False)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--no-clients", action="store_true")
+    parser.add_argument("--program-mib", type=int)
+    parser.add_argument("--only", default="")
+    parser.add_argument("build", type=Path)
+    parser.add_argument("results", type=Path)
+    arguments = parser.parse_args()
+    rounds, repetitions, seconds = (1, 3, 0.005) if arguments.quick else (3, 5, 0.04)
+    mebibytes = arguments.program_mib or (64 if arguments.quick else 1024)
+
+    measured = Results()
+    measured.machine = describe_machine(arguments.build)
+    measured.options = {"rounds": rounds, "repetitions": repetitions, "seconds": seconds, "program_mib": mebibytes,
+                        "quick": arguments.quick}
+    programs = [name for name in PROGRAMS if arguments.only in name]
+    for number in range(rounds):
+        for name in programs:
+            say(f"round {number + 1} of {rounds}: {name}_bench")
+            run_google_benchmark(arguments.build, name, repetitions, seconds, measured)
+    if not arguments.only:
+        count_on_warm_path(arguments.build, measured)
+        measure_program(arguments.build, mebibytes, 3 if arguments.quick else 5, measured)
+        if not (arguments.quick or arguments.no_clients):
+            measure_clients(arguments.build, rounds, measured)
+    measured.save(arguments.results)
+    say(f"{arguments.results}: {len(measured.results)} results")
+
+
+def say(text):
+    print(f"measure.py: {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def describe_machine(build):
+    cpu = Path("/proc/cpuinfo").read_text()
+    cache = (build / "CMakeCache.txt").read_text()
+
+    def cached(name):
+        found = re.search(rf"^{name}:\w+=(.*)$", cache, re.MULTILINE)
+        return found[1] if found else ""
+
+    compiler = subprocess.run([cached("CMAKE_CXX_COMPILER"), "--version"], capture_output=True, text=True, check=True)
+    flags = set(re.search(r"^flags\s*:(.*)$", cpu, re.MULTILINE)[1].split()) if "flags" in cpu else set()
+    system = re.search(r'^PRETTY_NAME="(.*)"', Path("/etc/os-release").read_text(), re.MULTILINE)
+    build_type = cached("CMAKE_BUILD_TYPE")
+    return {
+        "processor": (re.search(r"^model name\s*:\s*(.*)$", cpu, re.MULTILINE) or ["", platform.processor()])[1],
+        "processors": str(os.cpu_count()),
+        "AES instructions": " ".join(sorted(flags & {"aes", "vaes", "pclmulqdq", "vpclmulqdq", "avx2", "avx512f"})),
+        "system": f"{system[1] if system else platform.system()}, Linux {platform.release()}",
+        "OpenSSL": subprocess.run(["openssl", "version"], capture_output=True, text=True, check=True).stdout.strip(),
+        "compiler": f"{compiler.stdout.splitlines()[0]}, {cached('CMAKE_CXX_FLAGS')} {cached('CMAKE_CXX_FLAGS_' + build_type.upper())}",
+        "load before the run": f"{os.getloadavg()[0]:.1f}",
+        "day": time.strftime("%Y-%m-%d"),
+    }
+
+
+def run_google_benchmark(build, name, repetitions, seconds, measured, filter_=".", rename=lambda name: name):
+    with tempfile.TemporaryDirectory() as folder:
+        out, series = Path(folder) / "out.json", Path(folder) / "series.json"
+        command = [build / f"bench/{name}_bench", f"--benchmark_repetitions={repetitions}", f"--benchmark_min_time={seconds}",
+                   "--benchmark_enable_random_interleaving=true", f"--benchmark_out={out}", "--benchmark_out_format=json",
+                   f"--benchmark_filter={filter_}"]
+        if name == "rotation":
+            command.append(f"--series={series}")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for run in json.loads(out.read_text())["benchmarks"]:
+            if run["run_type"] != "iteration":
+                continue
+            if run.get("error_occurred"):
+                raise SystemExit(f"measure.py: {run['name']}: {run['error_message']}")
+            run_name, values = values_of(run)
+            measured.add(rename(run_name), values)
+        if series.exists():
+            measured.series = json.loads(series.read_text())
+
+
+def values_of(run):
+    """Wall-clock time where threads or rotation make it matter, else the thread's own time."""
+    parts = run["run_name"].split("/")
+    time_ = run["real_time"] if "real_time" in parts else run["cpu_time"]
+    name = "/".join(part for part in parts if part not in ("real_time", "iterations:1"))
+    return name, {"ns": time_ * {"ns": 1, "us": 1e3, "ms": 1e6}[run["time_unit"]],
+                  **{key: run[key] for key in COUNTERS if key in run}}
+
+
+def count_on_warm_path(build, measured):
+    for backend in measured.backends():
+        output = subprocess.run([build / "bench/warm_path", backend], check=True, capture_output=True, text=True).stdout
+        for line in output.splitlines():
+            counted = json.loads(line)
+            measured.warm_path[counted.pop("name")] = counted
+
+
+def scratch_folder(bytes_needed):
+    """In memory where there is room: the disk isn't what is measured."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > bytes_needed
+    return tempfile.TemporaryDirectory(prefix="pulseal-bench-", dir=memory if has_room else None)
+
+
+def write_lines(path, mebibytes):
+    line = b'{"order":%010d,"customer":"customer-417","status":"shipped","note":"'
+    with open(path, "wb") as file:
+        for number in range(mebibytes):
+            head = [line % (number * BATCH + i) for i in range(MEBIBYTE // LINE_SIZE)]
+            file.write(b"".join(text.ljust(LINE_SIZE - 1, b".") + b"\n" for text in head))
+
+
+def measure_program(build, mebibytes, repetitions, measured):
+    """`pulseal produce` and `pulseal consume` on a topic file in turn with program_floor, all in batches of the same size."""
+    program, floor = build / "tools/pulseal/pulseal", build / "bench/program_floor"
+    with scratch_folder(6 * mebibytes * MEBIBYTE) as name:
+        folder = Path(name)
+        lines, topic, sealed, out = (folder / file for file in ("lines", "bench.topic", "sealed", "out"))
+        write_lines(lines, mebibytes)
+        make_key(program, folder / "keys")
+        keys = ["--key-dir", folder / "keys", "--quiet"]
+        for number in range(repetitions):
+            say(f"repetition {number + 1} of {repetitions}: produce and consume {mebibytes} MiB")
+            for backend in (measured.backends() or ["openssl"])[-1:]:  # the program takes the fastest
+                steps = {
+                    "program-produce/pulseal": ([program, "produce", topic, "--to", "bench", "--batch", BATCH, "--batch-bytes",
+                                                 2 * BATCH * LINE_SIZE, *keys], lines, out),
+                    "program-produce/floor": ([floor, backend, "seal", BATCH * LINE_SIZE], lines, sealed),
+                    "program-consume/pulseal": ([program, "consume", topic, *keys], os.devnull, out),
+                    "program-consume/floor": ([floor, backend, "open", BATCH * LINE_SIZE], sealed, out),
+                }
+                for file in (topic, sealed):
+                    file.unlink(missing_ok=True)
+                for step, (command, source, target) in steps.items():
+                    measured.add(f"{step}/{backend}/{mebibytes}-MiB", timed(command, source, target))
+                if "consume" in step and out.stat().st_size != lines.stat().st_size:
+                    raise SystemExit("measure.py: what was consumed is not what was produced")
+
+
+def make_key(program, folder):
+    subprocess.run([program, "keygen", "bench", "--type", "rsa-2048", "--key-dir", folder, "--quiet"], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def timed(command, source, target):
+    with open(source, "rb") as standard_input, open(target, "wb") as standard_output:
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run([str(word) for word in command], check=True, stdin=standard_input, stdout=standard_output)
+        wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"ns": wall * 1e9, "processor_ns": processor * 1e9}
+
+
+def measure_clients(build, rounds, measured):
+    """Ours and the official clients' in turn, programs of their own all."""
+    with tempfile.TemporaryDirectory() as name:
+        keys = Path(name)
+        make_key(build / "tools/pulseal/pulseal", keys)
+        official = clients.all_clients(keys, 0.5)
+        for number in range(rounds):
+            for operation in ("encrypt", "decrypt"):
+                run_google_benchmark(build, operation, 3, 0.1, measured, filter_="/pulseal/.*/(256|1024|65536)$",
+                                     rename=lambda name: f"clients-{name}")
+            for client, measure in official:
+                say(f"round {number + 1} of {rounds}: {client}")
+                for operation, size, ns in measure():
+                    measured.add(f"clients-{operation}/{client}/own/{size}", {"ns": ns})
+
+
+if __name__ == "__main__":
+    main()
