@@ -31,6 +31,10 @@ import org.openjdk.jmh.annotations.State;
 public class MessageCryptoBench {
   private static final Set<String> NAMES = Set.of("bench");
 
+  // Short messages, so that the cipher is compiled soon: with long ones alone it would take a minute.
+  private static final int WARM_UP_SIZE = 256;
+  private static final int WARM_UP_MESSAGES = 50_000;
+
   @Param({"256", "1024", "65536"})
   int size;
 
@@ -69,9 +73,19 @@ public class MessageCryptoBench {
     producer = new MessageCryptoBc("bench", true);
     producer.addPublicKeyCipher(NAMES, keys);
     consumer = new MessageCryptoBc("bench", false);
-    plaintext = ByteBuffer.allocate(size);
-    out = ByteBuffer.allocate(producer.getMaxOutputSize(size));
-    sealed = ByteBuffer.allocate(producer.getMaxOutputSize(size));
+    prepare(WARM_UP_SIZE);
+    for (int i = 0; i < WARM_UP_MESSAGES; i++) {
+      encrypt();
+      decrypt();
+    }
+    prepare(size);
+  }
+
+  private void prepare(int messageSize) throws Exception {
+    received.clear();
+    plaintext = ByteBuffer.allocate(messageSize);
+    out = ByteBuffer.allocate(producer.getMaxOutputSize(messageSize));
+    sealed = ByteBuffer.allocate(producer.getMaxOutputSize(messageSize));
     producer.encrypt(NAMES, keys, () -> received, plaintext.duplicate(), sealed);
     if (!decrypt()) {
       throw new IllegalStateException("the message does not decrypt");
