@@ -88,13 +88,18 @@ Result CompressZlib(CompressorState& state, std::string_view payload, absl::Span
 
 // Not zlib's uncompress(), which takes a stream of one byte for an empty one. In one call the output is the window.
 Result DecompressZlib(DecompressorState& state, std::string_view compressed, absl::Span<char> out) {
+  // inflate() says that it was between two blocks, on a byte's boundary, neither of them the last. So ends the stream of
+  // Java's client, which flushes it and never finishes it.
+  constexpr int kAfterFlush = 128;
   if (compressed.size() > std::numeric_limits<uInt>::max()) return kDamaged;
+  if (compressed.empty() && out.empty()) return Done(0);  // Java's client makes nothing of nothing
   z_stream* stream = state.Zlib();
   if (stream == nullptr) return kNoMemory;
   SetBuffers(compressed, out, stream);
   const int code = inflate(stream, Z_FINISH);
   if (code == Z_MEM_ERROR) return kNoMemory;
-  return code == Z_STREAM_END && stream->avail_in == 0 ? Done(stream->total_out) : kDamaged;
+  const bool is_flushed = code == Z_BUF_ERROR && stream->total_out > 0 && stream->data_type == kAfterFlush;
+  return (code == Z_STREAM_END || is_flushed) && stream->avail_in == 0 ? Done(stream->total_out) : kDamaged;
 }
 
 // -- ZSTD

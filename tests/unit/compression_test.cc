@@ -253,6 +253,40 @@ TEST(Compression, GivesNoMemoryForAWindow) {
   EXPECT_EQ(Decompress(Compression::kZstd, frame, 0, &out).code(), absl::StatusCode::kInvalidArgument);
 }
 
+// As Java's client writes it.
+std::string FlushedZlib(std::string payload) {
+  z_stream stream = {};
+  EXPECT_EQ(deflateInit(&stream, Z_DEFAULT_COMPRESSION), Z_OK);
+  std::string out(payload.size() + 1000, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(&payload[0]);
+  stream.avail_in = static_cast<uInt>(payload.size());
+  stream.next_out = reinterpret_cast<Bytef*>(&out[0]);
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_SYNC_FLUSH), Z_OK);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+TEST(Compression, TakesAZlibStreamThatIsFlushedAndNotFinished) {
+  for (const size_t size : {1u, 2u, 300u, 100000u}) {
+    const std::string payload = Text(size), flushed = FlushedZlib(payload);
+    const auto declared = static_cast<uint32_t>(size);
+    std::string out;
+    EXPECT_TRUE(Decompress(Compression::kZlib, flushed, declared, &out).ok()) << size;
+    EXPECT_EQ(out, payload);
+    ExpectMalformed(Compression::kZlib, flushed, declared - 1);
+    ExpectMalformed(Compression::kZlib, flushed, declared + 1);
+    ExpectMalformed(Compression::kZlib, flushed.substr(0, flushed.size() - 1), declared);
+    ExpectMalformed(Compression::kZlib, flushed + flushed.substr(flushed.size() - 4), declared);
+  }
+  std::string out = "old";
+  EXPECT_TRUE(Decompress(Compression::kZlib, "", 0, &out).ok());
+  EXPECT_EQ(out, "");
+  ExpectMalformed(Compression::kZlib, "", 1);
+  ExpectMalformed(Compression::kZlib, FlushedZlib("a").substr(0, 2), 0);
+}
+
 TEST(Compression, RefusesAZlibStreamWithADictionary) {
   z_stream stream = {};
   ASSERT_EQ(deflateInit(&stream, Z_DEFAULT_COMPRESSION), Z_OK);
