@@ -5,7 +5,8 @@
 // clang-format off
 //   metadata          = *field                      ; any order; of a scalar that comes twice the last one counts
 //   field             = producer-name / sequence-id / publish-time / compression / uncompressed-size / batch-size
-//                       / encryption-keys / algorithm / nonce / chunk-uuid / num-chunks / chunk-id / other
+//                       / encryption-keys / algorithm / nonce / chunk-uuid / num-chunks / total-size / chunk-id
+//                       / other
 //   producer-name     = %x0A string                 ;  1, required
 //   sequence-id       = %x10 varint                 ;  2, required, uint64
 //   publish-time      = %x18 varint                 ;  3, required, uint64, milliseconds since 1970
@@ -21,6 +22,7 @@
 //   nonce             = %x7A string                 ; 15, encryption_param: 12 bytes
 //   chunk-uuid        = %xD2.01 string              ; 26
 //   num-chunks        = %xD8.01 varint              ; 27, int32
+//   total-size        = %xE0.01 varint              ; 28, int32: total_chunk_msg_size
 //   chunk-id          = %xE8.01 varint              ; 29, int32
 //   other             = tag (varint / string / fixed32 / fixed64 / group)  ; skipped, kept by ReplaceWrappedKeys
 //   string            = length *OCTET
@@ -60,6 +62,7 @@ void ReadRest(std::string_view metadata, EncryptionContext* context) {
       case Tag(9, wire::kVarint): context->uncompressed_size = static_cast<uint32_t>(fields.Varint()); break;
       case Tag(14, wire::kBytes): context->algorithm = fields.Bytes(); break;
       case Tag(26, wire::kBytes): context->chunk_uuid = fields.Bytes(); break;
+      case Tag(28, wire::kVarint): context->total_chunk_size = fields.Int32(); break;
       default: fields.Skip();
     }
   }
@@ -84,8 +87,9 @@ std::string EncryptionContext::Serialize() const {
   AppendUnlessEmpty(14, algorithm, &metadata);
   AppendUnlessEmpty(15, nonce, &metadata);
   AppendUnlessEmpty(26, chunk_uuid, &metadata);
-  if (num_chunks != 0 || chunk_id != 0) {
+  if (num_chunks != 0 || total_chunk_size != 0 || chunk_id != 0) {
     AppendInt32Field(27, num_chunks, &metadata);
+    AppendInt32Field(28, total_chunk_size, &metadata);
     AppendInt32Field(29, chunk_id, &metadata);
   }
   return metadata;

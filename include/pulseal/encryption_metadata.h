@@ -55,6 +55,7 @@ struct EncryptionContext {
   uint64_t publish_time = 0;  // milliseconds since 1970
   std::optional<int32_t> num_messages_in_batch;
   int32_t num_chunks = 0, chunk_id = 0, compression = 0;
+  int32_t total_chunk_size = 0;  // of the whole message that this is a chunk of, compressed
   uint32_t uncompressed_size = 0;
 
   // A complete MessageMetadata: MessageDecryptor::Decrypt takes it beside the payload. Parsing it gives an equal

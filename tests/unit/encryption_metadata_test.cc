@@ -36,6 +36,7 @@ EncryptionContext FullContext() {
   context.publish_time = 1700000000000;
   context.num_messages_in_batch = -1;
   context.num_chunks = 3;
+  context.total_chunk_size = 1000;
   context.chunk_id = std::numeric_limits<int32_t>::min();
   context.compression = 4;
   context.uncompressed_size = std::numeric_limits<uint32_t>::max();
@@ -57,6 +58,7 @@ void ExpectEqual(const EncryptionContext& a, const EncryptionContext& b) {
   EXPECT_EQ(a.publish_time, b.publish_time);
   EXPECT_EQ(a.num_messages_in_batch, b.num_messages_in_batch);
   EXPECT_EQ(a.num_chunks, b.num_chunks);
+  EXPECT_EQ(a.total_chunk_size, b.total_chunk_size);
   EXPECT_EQ(a.chunk_id, b.chunk_id);
   EXPECT_EQ(a.compression, b.compression);
   EXPECT_EQ(a.uncompressed_size, b.uncompressed_size);
@@ -101,6 +103,7 @@ TEST(EncryptionContext, SerialisesToACompleteMessageMetadata) {
   EXPECT_EQ(message.encryption_param(), context.nonce);
   EXPECT_EQ(message.uuid(), "producer-7");
   EXPECT_EQ(message.num_chunks_from_msg(), 3);
+  EXPECT_EQ(message.total_chunk_msg_size(), 1000);
   EXPECT_EQ(message.chunk_id(), context.chunk_id);
   // Nothing is written that protobuf would write otherwise.
   EXPECT_EQ(message.SerializeAsString(), context.Serialize());
