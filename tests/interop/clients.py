@@ -17,7 +17,7 @@ import fetch
 HERE = Path(__file__).resolve().parent
 SOURCE_DIR = HERE.parents[1]
 RELEASE_BUILD = Path(os.environ.get("PULSEAL_BUILD") or SOURCE_DIR / "build/release")
-JOB_SECONDS = 120
+JOB_SECONDS = 60
 
 
 def versions():
@@ -58,8 +58,9 @@ class ProcessClient:
                 process.kill()
                 output, errors = process.communicate()
                 errors += f"\n{self.name}: not done in {JOB_SECONDS} s"
+        topic = arguments[arguments.index("--topic") + 1]
         with self._log.open("a", encoding="utf-8") as log:
-            log.write(errors)
+            log.writelines(f"{topic} {line}\n" for line in errors.splitlines())
         error = "" if process.returncode == 0 else _last_line(errors) or f"{self.name} ended with {process.returncode}"
         return Result(_read_json_lines(output), error)
 
@@ -69,7 +70,11 @@ class ProcessClient:
                                 stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
 
     def log_of(self, topic):
-        return ""
+        """What the client said in its log about `topic`."""
+        if not self._log.exists():
+            return []
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line.removeprefix(f"{topic} ") for line in lines if re.search(rf"{re.escape(topic)}\b", line)]
 
     def close(self):
         pass
@@ -100,12 +105,6 @@ class JobClient(ProcessClient):
         input_file.unlink()
         output_file.unlink(missing_ok=True)
         return Result(lines, error)
-
-    def log_of(self, topic):
-        """What the client said in its log about `topic`."""
-        if not self._log.exists():
-            return ""
-        return "\n".join(line for line in self._log.read_text(encoding="utf-8", errors="replace").splitlines() if topic in line)
 
     def close(self):
         with self._lock:

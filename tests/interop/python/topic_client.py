@@ -6,6 +6,7 @@ It encrypts for one recipient and reads with one private key: the folder of --ke
 import argparse
 import base64
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -204,27 +205,36 @@ def write(output, line):
         output.flush()
 
 
-def serve(job):
+def take_stdout():
+    """Standard output for us alone: the client logs to it."""
+    own = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return own
+
+
+def serve(job, answers):
     error = ""
     try:
         with open(job["input"], encoding="utf-8") as lines, open(job["output"], "w", encoding="utf-8") as output:
             run(job["arguments"], lines, output)
     except Exception as failure:  # whatever the client throws is what the cell shows
         error = f"{type(failure).__name__}: {failure}"
-    write(sys.stdout, {"id": job["id"], "error": error})
+    write(answers, {"id": job["id"], "error": error})
 
 
-def serve_jobs():
+def serve_jobs(answers):
     """One job a line, each on a thread of its own, answered by a line when it is done."""
     for line in sys.stdin:
-        threading.Thread(target=serve, args=(json.loads(line),), daemon=True).start()
+        threading.Thread(target=serve, args=(json.loads(line), answers), daemon=True).start()
 
 
 def main():
+    output = take_stdout()
     if sys.argv[1:] == ["jobs"]:
-        return serve_jobs()
+        serve_jobs(output)
+        return
     try:
-        run(sys.argv[1:], sys.stdin, sys.stdout)
+        run(sys.argv[1:], sys.stdin, output)
     except Exception as failure:
         sys.exit(f"topic_client.py: {type(failure).__name__}: {failure}")
 
