@@ -119,8 +119,9 @@ def values_of(run):
 
 
 def count_on_warm_path(build, measured):
-    for backend in measured.backends():
-        output = subprocess.run([build / "bench/warm_path", backend], check=True, capture_output=True, text=True).stdout
+    program = build / "bench/warm_path"
+    for backend in measured.backends() if program.exists() else []:
+        output = subprocess.run([program, backend], check=True, capture_output=True, text=True).stdout
         for line in output.splitlines():
             counted = json.loads(line)
             measured.warm_path[counted.pop("name")] = counted
