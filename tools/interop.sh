@@ -6,7 +6,7 @@
 # Runs every cell of tests/interop: the official Java, Go and Python clients and a real broker against ours, from nothing:
 # packages, clients and broker are fetched by name, then kept in build/interop. Prints the matrix and writes docs/interop.md
 # and docs/interop.json anew. At most 30 minutes on a new machine with two processors. With --smoke the part that .ci/run has
-# time for, and docs/ stays as it is. Exit status: 0 if no cell failed.
+# time for: prints how many cells there are by outcome, and docs/ stays as it is. Exit status: 0 if no cell failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

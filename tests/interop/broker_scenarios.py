@@ -104,7 +104,8 @@ def send_in_clear(writer):
 
     def ask(bench):
         topic = bench.topic("encrypted")
-        written = bench.produce(writer, topic, numbered(1), "--on-failure", "send", to=["missing"] if writer == "python" else ["alice", "missing"])
+        names = ["missing"] if writer == "python" else ["alice", "missing"]
+        written = bench.produce(writer, topic, numbered(1), "--on-failure", "send", to=names)
         if writer == "python":
             return [outcome_of(cells[0], written.error)]
         if entries(bench, topic) > 0:
@@ -166,7 +167,8 @@ def redelivery(first, second):
             if not wait_until(lambda: has_consumer(bench, topic, "shared"), 20):
                 return [("fail", f"{first} did not subscribe")]
             must_write(bench.produce("pulseal", topic, sent, to=["alice"]))
-            read = bench.consume(second, topic, *shared, "--count", len(sent), "--timeout", 3 * ack_timeout + 10, keys="alice")
+            read = bench.consume(second, topic, *shared, "--count", len(sent), "--timeout", 3 * ack_timeout + 10,
+                                 keys="alice")
             if waiting.poll() is not None:
                 return [("fail", f"{first} ended: {waiting.stderr.read()[-300:]}")]
         finally:
@@ -355,9 +357,14 @@ def compacted(writer, kind):
         bench.broker.admin("PUT", compaction)
         if not wait_until(lambda: bench.broker.admin("GET", compaction)["status"] == "SUCCESS", 30):
             return [("fail", f"not compacted: {bench.broker.admin('GET', compaction)}")] * len(cells)
+        left = [sent[1], sent[2], sent[5]]
+
+        def ask_reader(one):
+            read = bench.consume(one["reader"], topic, "--compacted", "--timeout", 3, keys="alice")
+            return outcome_of(one, whats_wrong(last_of_each_key(read), left))
+
         with concurrent.futures.ThreadPoolExecutor(len(cells)) as pool:
-            return list(pool.map(lambda one: outcome_of(one, whats_wrong(last_of_each_key(
-                bench.consume(one["reader"], topic, "--compacted", "--timeout", 3, keys="alice")), [sent[1], sent[2], sent[5]])), cells))
+            return list(pool.map(ask_reader, cells))
 
     return Scenario(cells, ask)
 

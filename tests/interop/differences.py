@@ -24,7 +24,7 @@ def crypto(client, role, **what):
 
 
 def topic(role, *clients, **what):
-    """Cells of broker_cells.py where one of `clients` is the "writer" or "reader", and the members of `what` have one of the values."""
+    """Cells of broker_cells.py where one of `clients` is in the role, and the members of `what` have one of the values."""
     def concerns(cell):
         return (cell["suite"] == "broker" and cell[role] in clients
                 and all(cell["what"].get(name) in values for name, values in what.items()))
@@ -142,13 +142,15 @@ ALL = [
         "Java puts them into a map, throws \"Duplicate key\", closes the connection and reads the same chunk again, for ever. Go, "
         "C++ and Pulseal read it; Pulseal writes the list once for each chunk.",
         "Python: create_producer with chunking_enabled and encryption_key, send 12 MiB; Java: a consumer.",
-        "client-defect", both(topic("writer", "python"), topic("reader", "java", mode=("12 MiB in chunks", "12 MiB in chunks, LZ4")))),
+        "client-defect", both(topic("writer", "python"),
+                              topic("reader", "java", mode=("12 MiB in chunks", "12 MiB in chunks, LZ4")))),
     Difference(
         "cpp-no-ec", PYTHON, "C++, and what is made of it, has no EC keys. Nothing says so but a failing send.",
         "Python: create_producer with a P-256 public key, send: Result.CryptoError. A consumer gets no message.",
         "impossible", either(topic("writer", "python", keys=("EC",), recipients=(1,)), topic("reader", "python", keys=("EC",)))),
     Difference(
-        "python-one-recipient", PYTHON, "Python encrypts for one recipient: create_producer takes one encryption_key. (C++ itself takes several.)",
+        "python-one-recipient", PYTHON,
+        "Python encrypts for one recipient: create_producer takes one encryption_key. (C++ itself takes several.)",
         "The signature of pulsar.Client.create_producer.",
         "impossible", topic("writer", "python", recipients=(2,))),
     Difference(
@@ -170,7 +172,7 @@ ALL = [
     Difference(
         "discard-keeps-permits", f"{GO}; {PYTHON}",
         "Under DISCARD a batch that can't be decrypted gives the broker one permit back, whatever the number of its messages. "
-        "After enough of them (1,000 permits, batches of 10: 111) the consumer gets nothing any more, without an error. Java "
+        "After enough of them (1,000 permits, batches of 10: 100) the consumer gets nothing any more, without an error. Java "
         "and Pulseal give all of them back. (Under FAIL no official client gives any back: one that can't decrypt what comes first "
         "waits for good. Our example client goes on to what is behind.)",
         "1,000 batches of 10 for another's key, then one message for the consumer's key: it never comes.",

@@ -4,7 +4,7 @@
        report.py [--keep] RESULTS...
 
 Makes docs/interop.md, and the docs/interop.json that it is made from, of what the *_cells.py wrote, and prints it; with --keep
-prints it only. --check: whether the page is what docs/interop.json says, the cells there are those that the code here
+it leaves both as they are and prints how many cells there are by outcome. --check: whether the page is what docs/interop.json says, the cells there are those that the code here
 defines, of the clients' versions that it fetches, and none of them failed.
 """
 import argparse
@@ -181,7 +181,7 @@ def main():
     for one in cells:
         one.pop("versions", None)  # once for all
     report = {"versions": clients.versions(), "cells": cells}
-    print(render(report))
+    print(counts(cells) if arguments.keep else render(report))
     if not arguments.keep:
         (DOCS / "interop.json").write_text(to_json(report), encoding="utf-8")
         (DOCS / "interop.md").write_text(render(report), encoding="utf-8")
