@@ -280,8 +280,8 @@ def render(measured):
 
 def method(measured):
     options = measured.options
-    return (f"{options['rounds']} rounds of {options['repetitions']} repetitions, each of at least {options['seconds']} s; "
-            f"tables show medians and quartiles of all {options['rounds'] * options['repetitions']}.\n")
+    return (f"Rounds: {options['rounds']}, repetitions in each: {options['repetitions']}, of at least {options['seconds']} s; tables show "
+            f"medians and quartiles of all {options['rounds'] * options['repetitions']}.\n")
 
 
 def missed(measured):
