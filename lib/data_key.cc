@@ -14,6 +14,8 @@
 // for it.
 #include "lib/data_key.h"
 
+#include <endian.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -48,15 +50,14 @@ uint64_t DrawFrom(std::atomic<uint64_t>& drawn, uint64_t limit, uint64_t needed,
   return amount;
 }
 
-void StoreBigEndian(uint64_t value, size_t bytes, char* out) {
-  for (size_t i = 0; i < bytes; ++i) out[i] = static_cast<char>(value >> (8 * (bytes - 1 - i)));
-}
-
 }  // namespace
 
 void WriteCounterNonce(uint32_t slot, uint64_t counter, char* nonce) {
-  StoreBigEndian(slot, 4, nonce);
-  StoreBigEndian(counter, 8, nonce + 4);
+  // Two stores: the cipher reads the nonce at once, and would wait for many small ones.
+  const uint32_t big_endian_slot = htobe32(slot);
+  const uint64_t big_endian_counter = htobe64(counter);
+  memcpy(nonce, &big_endian_slot, sizeof slot);
+  memcpy(nonce + sizeof slot, &big_endian_counter, sizeof counter);
 }
 
 crypto::AeadResult SealMessage(crypto::AeadContext& context, const DataKey& data_key, const char* nonce,

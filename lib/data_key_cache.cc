@@ -36,14 +36,12 @@ class DataKeyCache::RememberedFailure {
 
 crypto::AeadResult CachedKey::Open(size_t lane, const crypto::AeadBackend& backend, const char* nonce,
                                    std::string_view payload, char* out) {
-  std::unique_ptr<crypto::AeadContext> own;
-  std::unique_ptr<crypto::AeadContext>& context = lane < contexts_.size() ? contexts_[lane] : own;
-  if (context == nullptr) {
-    absl::StatusOr<std::unique_ptr<crypto::AeadContext>> made = backend.NewContext(data_key_.view());
-    if (!made.ok()) return crypto::AeadResult::kBackendFailed;
-    context = *std::move(made);
-  }
-  return context->Open(nonce, {}, payload, out);
+  if (lane < contexts_.size() && contexts_[lane] != nullptr) return contexts_[lane]->Open(nonce, {}, payload, out);
+  absl::StatusOr<std::unique_ptr<crypto::AeadContext>> made = backend.NewContext(data_key_.view());
+  if (!made.ok()) return crypto::AeadResult::kBackendFailed;
+  const crypto::AeadResult result = (*made)->Open(nonce, {}, payload, out);
+  if (lane < contexts_.size()) contexts_[lane] = *std::move(made);
+  return result;
 }
 
 void CachedKey::MarkUsed() {

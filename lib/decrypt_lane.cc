@@ -23,7 +23,7 @@ const std::shared_ptr<CachedKey>* DecryptLane::RecentKeys::Find(absl::Span<const
     *position = PositionOf(recent_[i].key->identity(), identities, recent_[i].position);
     if (*position == kNowhere || !recent_[i].key->cached()) continue;
     recent_[i].key->MarkUsed();
-    std::rotate(recent_.begin(), recent_.begin() + i, recent_.begin() + i + 1);
+    if (i > 0) std::rotate(recent_.begin(), recent_.begin() + i, recent_.begin() + i + 1);
     return &recent_[0].key;
   }
   return nullptr;

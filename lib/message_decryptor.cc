@@ -42,6 +42,11 @@ using ResolveDone = std::function<void(absl::StatusOr<ResolvedKey>)>;
 constexpr size_t kMostPayload = MessageEncryptor::kMaxPayloadSize + kTagSize;
 constexpr std::chrono::seconds kTick{1};
 
+Failure OutTooSmall(size_t size, size_t needed) {
+  return MakeFailure(Outlook::kRefused, StatusCode::kOutOfRange, Reason::kMisuse,
+                     absl::StrCat("out has ", size, " bytes; the plaintext needs ", needed));
+}
+
 }  // namespace
 
 // Everything of a decryptor's. Background work and late answers hold it weakly.
@@ -82,16 +87,17 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   bool forked() const { return sentinel_->forked(); }
   AeadChoice aead() const { return backend_->kind(); }
 
-  // `Metadata` is one of the forms of metadata_form.h throughout.
+  // `Metadata` is one of the forms of metadata_form.h throughout. `out` by reference, since it wouldn't fit into
+  // registers, and a copy on the stack waits for the one before.
   template <typename Metadata>
-  Decision Decrypt(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
+  Decision Decrypt(const Metadata& metadata, std::string_view payload, const absl::Span<char>& out) {
     Decision decision = DecryptIfKnown(metadata, payload, out);
-    if (decision.action != Action::kPending) return decision;
-    return DecryptWith(Await(metadata), metadata, payload, out);
+    if (decision.action == Action::kPending) decision = DecryptWith(Await(metadata), metadata, payload, out);
+    return decision;
   }
 
   template <typename Metadata>
-  Decision TryDecrypt(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
+  Decision TryDecrypt(const Metadata& metadata, std::string_view payload, const absl::Span<char>& out) {
     Decision decision = DecryptIfKnown(metadata, payload, out);
     if (decision.action == Action::kPending) pending_.fetch_add(1, std::memory_order_relaxed);
     return decision;
@@ -99,7 +105,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
 
   template <typename Metadata>
   Decision DecryptWith(const Resolved& resolved, const Metadata& metadata, std::string_view payload,
-                       absl::Span<char> out) {
+                       const absl::Span<char>& out) {
     if (forked()) return Refused(SharedFailures::Get().forked);
     const Lane lane = TakeLane();
     ScannedMetadata scanned;
@@ -162,7 +168,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
  private:
   // kPending where the key must be looked up first.
   template <typename Metadata>
-  Decision DecryptIfKnown(const Metadata& metadata, std::string_view payload, absl::Span<char> out) {
+  Decision DecryptIfKnown(const Metadata& metadata, std::string_view payload, const absl::Span<char>& out) {
     if (forked()) return Refused(SharedFailures::Get().forked);
     const Lane lane = TakeLane();
     ScannedMetadata scanned;
@@ -188,7 +194,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   // What can be decided before a key is looked for, which is everything about messages that aren't encrypted.
   template <typename Metadata>
   std::optional<Decision> DecideWithoutKey(const Lane& lane, const Metadata& metadata, std::string_view payload,
-                                           absl::Span<char> out, ScannedMetadata* scanned) {
+                                           const absl::Span<char>& out, ScannedMetadata* scanned) {
     if (!Scan(metadata, &lane->scratch, scanned)) {
       return FailedAs(Shape::kUnreadable, lane, Failure{Outlook::kNever, Reason::kMalformed, Explain(metadata)},
                       *scanned, payload);
@@ -202,10 +208,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     }
     const size_t plaintext_size = payload.size() - kTagSize;
     if (out.size() < plaintext_size) {
-      return Failed(lane,
-                    MakeFailure(Outlook::kRefused, StatusCode::kOutOfRange, Reason::kMisuse,
-                                absl::StrCat("out has ", out.size(), " bytes; the plaintext needs ", plaintext_size)),
-                    *scanned, payload);
+      return Failed(lane, OutTooSmall(out.size(), plaintext_size), *scanned, payload);
     }
     const std::string_view written(out.data(), plaintext_size);
     if (Overlaps(written, payload) || Overlaps(written, metadata)) {
@@ -217,7 +220,8 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   // Open for a key that this lane hasn't at hand, and that may never have opened anything.
   template <typename Metadata>
   Decision OpenFirst(const Lane& lane, std::shared_ptr<CachedKey> key, const Metadata& metadata,
-                     const ScannedMetadata& scanned, size_t position, std::string_view payload, absl::Span<char> out) {
+                     const ScannedMetadata& scanned, size_t position, std::string_view payload,
+                     const absl::Span<char>& out) {
     Decision decision = Open(lane, *key, metadata, scanned, position, payload, out);
     if (decision.action != Action::kDeliver) return decision;
     key->MarkUsed();
@@ -231,17 +235,23 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
 
   template <typename Metadata>
   Decision Open(const Lane& lane, CachedKey& key, const Metadata& metadata, const ScannedMetadata& scanned,
-                size_t position, std::string_view payload, absl::Span<char> out) {
+                size_t position, std::string_view payload, const absl::Span<char>& out) {
     switch (key.Open(lane.index(), *backend_, scanned.nonce.data(), payload, out.data())) {
       case crypto::AeadResult::kTagMismatch: return Failed(lane, SharedFailures::Get().forged, scanned, payload);
       case crypto::AeadResult::kBackendFailed: return Failed(lane, SharedFailures::Get().backend, scanned, payload);
       case crypto::AeadResult::kOk: break;
     }
+    const std::string_view plaintext(out.data(), payload.size() - kTagSize);
+    return Delivered(lane, plaintext, KeyNameAt(metadata, scanned, position), scanned);
+  }
+
+  static Decision Delivered(const Lane& lane, std::string_view plaintext, std::string_view key_name,
+                            const ScannedMetadata& scanned) {
+    lane->tally.Delivered(plaintext.size());
     Decision decision = About(scanned);
     decision.action = Action::kDeliver;
-    decision.payload = std::string_view(out.data(), payload.size() - kTagSize);
-    decision.key_name = KeyNameAt(metadata, scanned, position);
-    lane->tally.Delivered(decision.payload.size());
+    decision.payload = plaintext;
+    decision.key_name = key_name;
     return decision;
   }
 

@@ -81,7 +81,7 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
   BackgroundWorker& worker() { return *worker_; }
 
  private:
-  absl::Status CheckPayload(std::string_view payload) const;
+  absl::Status PayloadTooLong(std::string_view payload) const;
   bool IsReady(EncryptLane& lane, size_t bytes) const {
     return lane.epoch == rotation_->epoch() && lane.slot.key() != nullptr && lane.slot.Spend(bytes);
   }
@@ -111,7 +111,7 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
 
 template <typename ToBuffers>
 absl::StatusOr<Sealed> EncryptorState::Encrypt(std::string_view payload, const ToBuffers& to) {
-  if (absl::Status status = CheckPayload(payload); !status.ok()) return status;
+  if (payload.size() > longest_payload_) return PayloadTooLong(payload);
   if (absl::Status status = to.Check(payload); !status.ok()) return status;
 
   const auto lane = lanes_.Take();
@@ -119,17 +119,16 @@ absl::StatusOr<Sealed> EncryptorState::Encrypt(std::string_view payload, const T
     if (absl::Status status = MakeReady(*lane, payload.size()); !status.ok()) return Refuse(*lane, status, payload);
   }
   const size_t fields_size = lane->slot.key()->fields().size();
-  const absl::StatusOr<Destination> destination = to.ForFieldsOf(fields_size);
-  if (!destination.ok()) {
+  if (!to.HasRoomForFieldsOf(fields_size)) {
     lane->slot.GiveBack(payload.size());
-    return destination.status();
+    return to.FieldsTooSmall(fields_size);
   }
-  const crypto::AeadResult result = lane->slot.Seal(payload, destination->out, destination->fields);
-  return Finish(*lane, result, *destination, payload.size(), fields_size);
+  const Destination destination = to.ForFieldsOf(fields_size);
+  const crypto::AeadResult result = lane->slot.Seal(payload, destination.out, destination.fields);
+  return Finish(*lane, result, destination, payload.size(), fields_size);
 }
 
-absl::Status EncryptorState::CheckPayload(std::string_view payload) const {
-  if (payload.size() <= longest_payload_) return absl::OkStatus();
+absl::Status EncryptorState::PayloadTooLong(std::string_view payload) const {
   return Misuse(absl::StrCat("payload is ", payload.size(), " bytes and may be at most ", longest_payload_,
                              " (2^31 - 17, or rotation.hard_bytes where that is less)"));
 }
@@ -255,11 +254,11 @@ absl::StatusOr<Sealed> EncryptorState::Encrypt(PinnedState& pin, std::string_vie
     if (ReasonOf(status) != Reason::kMisuse) lanes_.Take()->refused.Add(1);
     return status;
   }
-  if (absl::Status status = CheckPayload(payload); !status.ok()) return status;
+  if (payload.size() > longest_payload_) return PayloadTooLong(payload);
   if (absl::Status status = to.Check(payload); !status.ok()) return status;
   const size_t fields_size = pin.key->fields().size();
-  const absl::StatusOr<Destination> destination = to.ForFieldsOf(fields_size);
-  if (!destination.ok()) return destination.status();
+  if (!to.HasRoomForFieldsOf(fields_size)) return to.FieldsTooSmall(fields_size);
+  const Destination destination = to.ForFieldsOf(fields_size);
 
   const uint32_t chunk = pin.used.fetch_add(1, std::memory_order_relaxed);
   if (chunk >= pin.chunks) {
@@ -276,8 +275,8 @@ absl::StatusOr<Sealed> EncryptorState::Encrypt(PinnedState& pin, std::string_vie
                       "the pinned data key reached its hard limit of bytes; pin again and start the message over");
   }
   rotation_->AfterDraw(pin.key);
-  const crypto::AeadResult result = SealPinned(*lane, pin, chunk, payload, *destination);
-  return Finish(*lane, result, *destination, payload.size(), fields_size);
+  const crypto::AeadResult result = SealPinned(*lane, pin, chunk, payload, destination);
+  return Finish(*lane, result, destination, payload.size(), fields_size);
 }
 
 crypto::AeadResult EncryptorState::SealPinned(EncryptLane& lane, PinnedState& pin, uint32_t chunk,

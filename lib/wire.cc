@@ -15,6 +15,19 @@ absl::Status FieldReader::status(std::string_view what) const {
                                  end_ - begin_, ": ", problem_));
 }
 
+FieldReader::Skipped FieldReader::SkipRare(const char* p, const char* end, uint32_t tag, int nested) {
+  const auto fixed = [&](size_t size) {
+    return Skipped{size > static_cast<size_t>(end - p) ? nullptr : p + size, "it is cut off"};
+  };
+  switch (tag & 7) {
+    case kFixed64: return fixed(8);
+    case kFixed32: return fixed(4);
+    case kStartGroup:
+      return {GroupEnd(p, end, tag, nested), "its group has no end, or is malformed or nested too deep"};
+    default: return {nullptr, "its wire type doesn't exist, or ends a group that was never begun"};
+  }
+}
+
 // A loop with the open groups' numbers in an array: the nesting is the sender's choice, so it must not use up our
 // stack.
 const char* FieldReader::GroupEnd(const char* p, const char* end, uint32_t tag, int nested) {

@@ -73,15 +73,14 @@ class FieldReader {
 
   // Over a field of any type, groups with all that is in them.
   void Skip() {
-    switch (tag_ & 7) {
-      case kVarint: Varint(); return;
-      case kFixed64: SkipFixed(8); return;
-      case kBytes: Bytes(); return;
-      case kFixed32: SkipFixed(4); return;
-      case kStartGroup:
-        Advance(GroupEnd(p_, end_, tag_, nested_), "its group has no end, or is malformed or nested too deep");
-        return;
-      default: Fail("its wire type doesn't exist, or ends a group that was never begun");
+    const uint32_t type = tag_ & 7;
+    if (type == kVarint) {
+      Varint();
+    } else if (type == kBytes) {
+      Bytes();
+    } else {
+      const Skipped skipped = SkipRare(p_, end_, tag_, nested_);
+      Advance(skipped.end, skipped.problem);
     }
   }
 
@@ -103,6 +102,11 @@ class FieldReader {
     const char* end;  // null where it is malformed
   };
 
+  struct Skipped {
+    const char* end;  // null where there is a problem
+    const char* problem;
+  };
+
   static uint32_t Byte(char c) { return static_cast<unsigned char>(c); }
 
   static Number ReadNumber(const char* p, const char* end, int most_bytes) {
@@ -115,6 +119,8 @@ class FieldReader {
     return {0, nullptr};
   }
 
+  // Types that Pulsar has no use for.
+  static Skipped SkipRare(const char* p, const char* end, uint32_t tag, int nested);
   // Null where the group that `tag` begins doesn't end well.
   static const char* GroupEnd(const char* p, const char* end, uint32_t tag, int nested);
 
@@ -131,8 +137,6 @@ class FieldReader {
     Advance(number.end, "its length is cut off or over five bytes");
     return number.value;
   }
-
-  void SkipFixed(size_t size) { size > static_cast<size_t>(end_ - p_) ? Fail("it is cut off") : void(p_ += size); }
 
   void Advance(const char* to, const char* problem) { to == nullptr ? Fail(problem) : void(p_ = to); }
 
