@@ -85,6 +85,21 @@ python3 read.py)");
                             ""}));
 }
 
+TEST(BenchTest, ABackendCanBeForced) {
+  const Shell shell;
+  EXPECT_THAT(shell.Run("pulseal bench --seconds 0.2 --backend openssl").out, HasSubstr("\non OpenSSL.\n"));
+  EXPECT_THAT(shell.Run("pulseal bench --seconds 0.2 --backend openssl --json").out,
+              HasSubstr("\"backend\":\"OpenSSL\""));
+  const Outcome ipsec_mb = shell.Run("pulseal bench --seconds 0.2 --backend ipsec-mb");
+  if (ipsec_mb.status == 0) {
+    EXPECT_THAT(ipsec_mb.out, HasSubstr("\non libipsec-mb.\n"));
+  } else {
+    EXPECT_EQ(ipsec_mb.status, 3);
+    EXPECT_THAT(ipsec_mb.err, HasSubstr("libipsec-mb"));
+  }
+  EXPECT_EQ(shell.Run("pulseal bench --backend fastest").status, 2);
+}
+
 TEST(BenchTest, AnInterruptionEndsItAtOnce) {
   EXPECT_EQ(Shell().Run("env --default-signal=INT timeout --preserve-status -s INT 0.2 pulseal bench --seconds 3600"),
             (Outcome{130, "", ""}));
