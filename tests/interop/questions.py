@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Callable
 
 import differences
-from broker import Broker, exit_on_signals
+from broker import Broker, BrokerError, exit_on_signals
 from clients import RELEASE_BUILD, Clients, Result
+from fetch import FetchError
 
 AT_ONCE = 3  # scenarios; most of their time is waiting
 PROGRAM = RELEASE_BUILD / "tools/pulseal/pulseal"
@@ -167,8 +168,11 @@ def ask(scenarios, bench):
                       file=sys.stderr, flush=True)
         return filled
 
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    try:
         return [one for filled in pool.map(ask_one, scenarios) for one in filled]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # after a signal nothing new begins
 
 
 def command(usage, scenarios):
@@ -180,9 +184,12 @@ def command(usage, scenarios):
     wanted = [scenario for scenario in scenarios(arguments.smoke)
               if any(arguments.only in name_of(one) for one in scenario.cells)]
     exit_on_signals()
-    with Bench() as bench:
-        results = ask(wanted, bench)
-        bench.broker.check()
+    try:
+        with Bench() as bench:
+            results = ask(wanted, bench)
+            bench.broker.check()
+    except (BrokerError, FetchError) as error:
+        sys.exit(f"{parser.prog}: {error}")
     if arguments.output:
         arguments.output.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     failed = sum(one["outcome"] == "fail" for one in results)
