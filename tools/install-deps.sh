@@ -14,7 +14,7 @@ packages=(
   libisal-dev                                        # pulseal::framing
   liblz4-dev libsnappy-dev libzstd-dev zlib1g-dev    # its codecs
   libcli11-dev nlohmann-json3-dev                    # the program
-  libboost-dev                                       # the example of a client
+  libboost-dev                                       # the program, and the example of a client
   libgtest-dev libgmock-dev libbenchmark-dev
   groff-base openssl python3 python3-cryptography    # the tests' independent checks
   libprotobuf-dev protobuf-compiler

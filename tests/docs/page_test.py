@@ -4,7 +4,8 @@
 
 Types what a page shows, as a reader would: the lines behind `$ ` in its ```console blocks, from top to bottom, in one shell in
 an empty folder with `pulseal` in its path; then compares what the page shows below each with what came, standard error
-included. `...` in a page stands for anything, also for whole lines. `$?` is shown by the page itself (`echo $?`).
+included. `...` in a page stands for anything, also for whole lines. `$?` is shown by the page itself (`echo $?`). A page's
+localhost:8080 is 127.0.0.1:$PORT where there is such a variable.
 """
 import os
 import re
@@ -40,7 +41,10 @@ def matches(expected, actual):
 
 def run(page, program_folder):
     mark = "\x1e"  # between the outputs of two commands
-    wanted = steps(page.read_text())
+    text = page.read_text()
+    if "PORT" in os.environ:
+        text = text.replace("localhost:8080", "127.0.0.1:" + os.environ["PORT"])
+    wanted = steps(text)
     if not wanted:
         return [f"{page}: no command in a console block"]
     script = "".join(f"{command}\nprintf '{mark}'\n" for command, _ in wanted)

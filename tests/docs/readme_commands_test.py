@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: readme_commands_test.py PROGRAM_FOLDER
 
-Types the commands of README.md's section on the program, in their order, in an empty folder; each has to end with 0.
+Types the commands of README.md's section on the program, in their order, in an empty folder; each has to end with 0. Its
+localhost:8080 is 127.0.0.1:$PORT.
 """
 import os
 import re
@@ -23,6 +24,7 @@ INSTEAD = {"pulseal bench": "pulseal bench --seconds 0.2"}
 
 def commands():
     section = re.search(r"^## The program\n(.*?)^## ", README.read_text(), re.DOTALL | re.MULTILINE)[1]
+    section = section.replace("localhost:8080", "127.0.0.1:" + os.environ["PORT"])
     return [line.split("  #")[0].strip() for line in section.splitlines() if line.startswith("    pulseal ")]
 
 

@@ -33,6 +33,7 @@ class SourceRules(unittest.TestCase):
         for file in ("lib/data_key.cc", "tools/pulseal/main.cc", "tools/pulseal/raw_aead.h",
                      "examples/hello/hello.cc", "include/pulseal/a.h"):
             self.expect_refused(file, "openssl/evp.h", "only lib/crypto sees OpenSSL")
+        self.expect_refused("tools/pulseal/websocket_link.cc", "boost/asio.hpp", "see Boost")
         for file in ("lib/data_key.cc", "lib/crypto/aead.h", "tools/pulseal/main.cc", "include/pulseal/framing/entry.h",
                      "bench/encrypt_bench.cc"):
             self.expect_refused(file, "google/protobuf/message_lite.h", "only the tests see")
@@ -54,6 +55,8 @@ class SourceRules(unittest.TestCase):
         for file, include in (
             ("lib/crypto/random.cc", "openssl/rand.h"), ("bench/encrypt_bench.cc", "openssl/evp.h"),
             ("bench/encrypt_bench.cc", "lib/crypto/aead.h"), ("tools/pulseal/raw_aead.cc", "openssl/evp.h"),
+            ("tools/pulseal/websocket_connection.cc", "openssl/ssl.h"),
+            ("tools/pulseal/websocket_connection.cc", "boost/beast.hpp"),
             ("tests/unit/a_test.cc", "openssl/evp.h"),
             ("tests/unit/a_test.cc", "proto/pulsar_metadata.pb.h"), ("bench/textbook.cc", "proto/pulsar_metadata.pb.h"),
             ("examples/pulsar_client/frame.h", "examples/pulsar_client/pulsar_commands.pb.h"),

@@ -14,20 +14,20 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "pulseal/framing/entry.h"
 #include "pulseal/framing/entry_consumer.h"
 #include "pulseal/message_crypto.h"
 #include "tools/pulseal/command.h"
-#include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
 #include "tools/pulseal/json_line.h"
 #include "tools/pulseal/leftovers.h"
 #include "tools/pulseal/message_output.h"
 #include "tools/pulseal/private_keys.h"
-#include "tools/pulseal/progress.h"
 #include "tools/pulseal/report.h"
 #include "tools/pulseal/topic_file.h"
-#include "tools/pulseal/topic_reader.h"
+#include "tools/pulseal/topic_file_source.h"
+#include "tools/pulseal/topic_options.h"
+#include "tools/pulseal/topic_source.h"
+#include "tools/pulseal/websocket_source.h"
 
 namespace pulseal::tools {
 namespace {
@@ -42,6 +42,8 @@ struct Arguments {
   bool deliver_whole_batch = false, allow_plaintext = false, follow = false, json = false, quiet = false;
   uint64_t from = 1, count = 0;  // count: 0 is all
   size_t max_message_size = kMaxMessageSize;
+  std::string subscription, subscription_type = "exclusive", idle = "5s";
+  WebSocketArguments websocket;
 };
 
 const std::map<std::string, FailureAction>& FailureActions() {
@@ -74,13 +76,6 @@ framing::EntryConsumerOptions ToConsumerOptions(const Arguments& arguments) {
   return options;
 }
 
-// Bytes of the file that belong to no record.
-struct Damage {
-  uint64_t places = 0, bytes = 0, first_offset = 0;
-  std::optional<uint64_t> nothing_from;  // where no record follows the last place
-  TopicItem torn_tail;                   // kEnd: none
-};
-
 Leftovers::Outcome OutcomeOf(Decision::Action action) {
   if (action == Decision::Action::kDeliverEncrypted) return Leftovers::Outcome::kCiphertext;
   if (action == Decision::Action::kDiscard) return Leftovers::Outcome::kDiscarded;
@@ -90,146 +85,124 @@ Leftovers::Outcome OutcomeOf(Decision::Action action) {
 // From a topic's entries to messages on standard output.
 class Consumption {
  public:
-  Consumption(const Arguments& arguments, TopicReader& topic, MessageDecryptor& decryptor)
+  Consumption(const Arguments& arguments, TopicSource& topic, MessageDecryptor& decryptor)
       : arguments_(arguments),
         topic_(topic),
         entries_(decryptor, ToConsumerOptions(arguments)),
-        output_(arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines),
-        progress_(topic.file().get(), arguments.quiet || arguments.follow) {}
+        output_(arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines) {}
 
-  // All entries, up to the end, --count, an interruption, or a failure of file or output.
+  // All entries, up to the end, --count, an interruption, or a failure of topic or output.
   absl::Status Run() {
-    absl::Status status;
-    while (status.ok() && !Interrupted() && !IsComplete()) {
-      const absl::StatusOr<TopicItem> item = topic_.Next();
-      if (!item.ok()) return item.status();
-      if (item->kind == TopicItem::Kind::kEnd && !arguments_.follow) break;
-      status = Take(*item);
-    }
-    if (status.ok() && !IsComplete()) status = WriteAll(entries_.Flush(), {});
-    return status.ok() ? output_.Flush() : status;
+    absl::StatusOr<bool> more = true;
+    while (more.ok() && *more && !Interrupted() && !IsComplete()) more = ConsumeOne();
+    if (!more.ok()) return more.status();
+    absl::Status status = IsComplete() ? absl::OkStatus() : WriteAll(entries_.Flush(), {});
+    return status.ok() ? SettleWritten() : status;
   }
 
   // What was not delivered, and why.
-  void ReportLeftovers() const {
+  void ReportLeftovers() {
     leftovers_.ReportAll(arguments_.topic);
-    const std::string name = Shown(arguments_.topic);
-    if (arguments_.from > std::max<uint64_t>(entry_number_, 1) && !Interrupted()) {
-      Report(
-          absl::StrCat(name, ": nothing to read from entry ", arguments_.from, " on: the last one is ", entry_number_));
-    }
-    if (damage_.places > 0) {
-      Report(absl::StrCat(name, ": damaged in ", Count(damage_.places, "place"), ": ", Count(damage_.bytes, "byte"),
-                          " skipped, the first at offset ", damage_.first_offset,
-                          damage_.nothing_from
-                              ? absl::StrCat("; nothing can be read from offset ", *damage_.nothing_from, " on")
-                              : ""));
-    }
-    if (HasTornTail()) {
-      Report(absl::StrCat(name, ": ends inside a record: the last ", Count(damage_.torn_tail.size, "byte"),
-                          " from offset ", damage_.torn_tail.offset,
-                          " on not read; whoever wrote it was cut off, and the next \"pulseal produce\" removes them"));
-    }
+    topic_is_damaged_ = topic_.ReportUnreadable();
   }
 
-  bool has_unread() const { return leftovers_.any_unread() || damage_.places > 0 || HasTornTail(); }
+  bool has_unread() const { return leftovers_.any_unread() || topic_is_damaged_; }
   uint64_t messages() const { return messages_; }
-  uint64_t entries() const { return entry_number_; }
+  uint64_t entries() const { return last_entry_number_; }
 
  private:
   bool IsComplete() const { return arguments_.count > 0 && messages_ == arguments_.count; }
-  bool HasTornTail() const { return damage_.torn_tail.kind == TopicItem::Kind::kTornTail; }
 
-  absl::Status Take(const TopicItem& item) {
-    switch (item.kind) {
-      case TopicItem::Kind::kEntry:
-        damage_.torn_tail = {};
-        damage_.nothing_from.reset();
-        progress_.At(item.offset);
-        return ++entry_number_ < arguments_.from ? absl::OkStatus() : Consume(item.entry, {entry_number_, item.offset});
-      case TopicItem::Kind::kDamage:
-        if (damage_.places++ == 0) damage_.first_offset = item.offset;
-        damage_.bytes += item.size;
-        damage_.nothing_from = item.offset;
-        return absl::OkStatus();
-      case TopicItem::Kind::kTornTail: damage_.torn_tail = item; return absl::OkStatus();
-      case TopicItem::Kind::kEnd: return WaitForMore();
-    }
-    return absl::OkStatus();
+  // False at the end.
+  absl::StatusOr<bool> ConsumeOne() {
+    const absl::StatusOr<std::optional<TopicEntry>> entry = topic_.Next();
+    if (!entry.ok()) return entry.status();
+    absl::Status status = entry->has_value() ? Consume(**entry) : SettleWritten();
+    if (!status.ok()) return status;
+    if (entry->has_value()) return true;
+    EndIfNobodyReads();
+    return topic_.Wait();
   }
 
-  absl::Status Consume(std::string_view stored, Place place) {
-    const absl::StatusOr<framing::EntryView> entry = framing::ParseEntry(stored);
-    if (!entry.ok()) {
-      leftovers_.Add(Leftovers::Outcome::kNotRead, "damaged", 1, place, entry.status());
+  absl::Status Consume(const TopicEntry& entry) {
+    last_entry_number_ = entry.place.entry_number;
+    if (!entry.status.ok()) {
+      leftovers_.Add(Leftovers::Outcome::kNotRead, "damaged", 1, entry.place, entry.status);
       return absl::OkStatus();
     }
-    offsets_.emplace(place.entry_number, place.offset);
+    places_.emplace(last_entry_number_, entry.place);
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return WriteAll(entries_.Consume(entry->metadata, entry->payload, place.entry_number, now).outcomes,
-                    entry->metadata);
+    return WriteAll(entries_.Consume(entry.metadata, entry.payload, last_entry_number_, now).outcomes, entry.metadata);
   }
 
   absl::Status WriteAll(const std::vector<framing::Outcome>& outcomes, std::string_view metadata) {
     for (const framing::Outcome& outcome : outcomes) {
-      if (absl::Status status = Write(outcome, metadata); !status.ok()) return status;
+      const absl::StatusOr<bool> is_done = Write(outcome, metadata);
+      if (!is_done.ok()) return is_done.status();
+      if (*is_done) settled_.insert(settled_.end(), outcome.cookies.begin(), outcome.cookies.end());
     }
     return absl::OkStatus();
   }
 
-  absl::Status Write(const framing::Outcome& outcome, std::string_view metadata) {
+  // Whether it need not come again.
+  absl::StatusOr<bool> Write(const framing::Outcome& outcome, std::string_view metadata) {
     const Place place = PlaceOf(outcome);
-    if (outcome.decision.action == Decision::Action::kDeliver) return WriteMessages(outcome, place);
+    const Decision& decision = outcome.decision;
+    if (decision.action == Decision::Action::kDeliver) return WriteMessages(outcome, place);
     if (!outcome.failed_before) {
-      leftovers_.Add(OutcomeOf(outcome.decision.action), ReasonName(outcome.decision.reason),
-                     static_cast<uint64_t>(outcome.decision.num_messages), place, outcome.decision.status);
+      leftovers_.Add(OutcomeOf(decision.action), ReasonName(decision.reason),
+                     static_cast<uint64_t>(decision.num_messages), place, decision.status);
     }
-    const bool is_ciphertext = outcome.decision.action == Decision::Action::kDeliverEncrypted;
-    return is_ciphertext ? output_.WriteCiphertext(place, outcome.decision, metadata) : absl::OkStatus();
+    if (decision.action != Decision::Action::kDeliverEncrypted) return decision.action == Decision::Action::kDiscard;
+    if (absl::Status status = output_.WriteCiphertext(place, decision, metadata); !status.ok()) return status;
+    return true;
   }
 
-  absl::Status WriteMessages(const framing::Outcome& outcome, Place place) {
+  // False where --count ends inside a batch.
+  absl::StatusOr<bool> WriteMessages(const framing::Outcome& outcome, const Place& place) {
     framing::MessageReader messages(outcome);
-    while (!IsComplete() && messages.Next(&message_)) {
+    while (messages.Next(&message_)) {
+      if (IsComplete()) return false;
       absl::Status status = output_.Write(place, outcome, message_, messages.batch_index());
       if (!status.ok()) return status;
       ++messages_;
     }
-    return absl::OkStatus();
+    return true;
   }
 
-  // Where the first of its entries lies, all of which it settles.
+  // Of the first of its entries, all of which it settles.
   Place PlaceOf(const framing::Outcome& outcome) {
     Place place;
     if (outcome.cookies.empty()) return place;
-    place.entry_number = *std::min_element(outcome.cookies.begin(), outcome.cookies.end());
-    place.offset = offsets_[place.entry_number];
-    for (const uint64_t entry_number : outcome.cookies) offsets_.erase(entry_number);
+    place = places_[*std::min_element(outcome.cookies.begin(), outcome.cookies.end())];
+    for (const uint64_t entry_number : outcome.cookies) places_.erase(entry_number);
     return place;
   }
 
-  // What was read so far shouldn't wait for what comes.
-  absl::Status WaitForMore() {
+  // An entry is settled when whoever reads the output has all of it.
+  absl::Status SettleWritten() {
     if (absl::Status status = output_.Flush(); !status.ok()) return status;
-    constexpr int kMilliseconds = 100;
-    // Whoever read the output may have gone: a pipe says so without being written to.
-    pollfd sources[] = {{InterruptDescriptor(), POLLIN, 0}, {STDOUT_FILENO, 0, 0}};
-    poll(sources, 2, kMilliseconds);
-    if ((sources[1].revents & POLLERR) != 0) EndBySignal(SIGPIPE);
-    topic_.LookAgain();
-    return absl::OkStatus();
+    absl::Status status = topic_.Settle(settled_);
+    settled_.clear();
+    return status;
+  }
+
+  // A pipe says that its reader has gone without being written to.
+  static void EndIfNobodyReads() {
+    pollfd output = {STDOUT_FILENO, 0, 0};
+    if (poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0) EndBySignal(SIGPIPE);
   }
 
   const Arguments& arguments_;
-  TopicReader& topic_;
+  TopicSource& topic_;
   framing::EntryConsumer entries_;
   MessageOutput output_;
   Leftovers leftovers_;
-  Damage damage_;
-  uint64_t entry_number_ = 0, messages_ = 0;
-  std::map<uint64_t, uint64_t> offsets_;  // of entries, by their numbers, that no outcome has settled
-  Progress progress_;
-  framing::SingleMessage message_;  // kept for its memory
+  bool topic_is_damaged_ = false;
+  uint64_t last_entry_number_ = 0, messages_ = 0;
+  std::map<uint64_t, Place> places_;  // of entries, by their numbers, that no outcome has settled
+  std::vector<uint64_t> settled_;     // entries whose messages wait in output_
+  framing::SingleMessage message_;    // kept for its memory
 };
 
 Json ToJson(const DecryptorCounters& counters) {
@@ -258,16 +231,45 @@ void PrintSummary(const Consumption& consumption, const MessageDecryptor& decryp
                                  {"counters", ToJson(decryptor.counters())}}));
 }
 
-ExitCode Run(const Arguments& arguments) {
-  const auto topic = TopicReader::Open(arguments.topic);
-  if (!topic.ok()) return EnvironmentFailure(topic.status());
-  if (SameFile(STDOUT_FILENO, (*topic)->file().get())) {
-    return EnvironmentFailure(absl::FailedPreconditionError(
-        absl::StrCat(Shown(arguments.topic), " is also the standard output; write to another file")));
-  }
+absl::Status CheckUse(const CLI::App& app, const Arguments& arguments) {
+  absl::Status status = CheckTopicOptions(app, arguments.topic, "a subscription knows where it is");
+  if (!status.ok() || !IsWebSocketUrl(arguments.topic)) return status;
+  if (!arguments.subscription.empty()) return status;
+  return absl::InvalidArgumentError(
+      "--subscription: a ws:// or wss:// topic needs one: the name under which Pulsar remembers what was read");
+}
+
+absl::StatusOr<std::unique_ptr<TopicSource>> OpenWebSocketTopic(const Arguments& arguments) {
+  absl::StatusOr<WebSocketLinkOptions> link = ToLinkOptions(arguments.topic, arguments.websocket);
+  if (!link.ok()) return link.status();
+  const auto idle = ToDuration("--idle", arguments.idle, std::chrono::milliseconds(1), std::chrono::hours(24));
+  if (!idle.ok()) return idle.status();
+  WebSocketSourceOptions options;
+  options.link = *std::move(link);
+  options.subscription = arguments.subscription;
+  options.subscription_type = arguments.subscription_type;
+  options.follow = arguments.follow;
+  options.idle = *idle;
+  return OpenWebSocketSource(std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<TopicSource>> OpenTopic(const Arguments& arguments) {
+  if (IsWebSocketUrl(arguments.topic)) return OpenWebSocketTopic(arguments);
+  TopicFileSourceOptions options;
+  options.from = arguments.from;
+  options.follow = arguments.follow;
+  options.progress = !arguments.quiet && !arguments.follow;
+  return OpenTopicFileSource(arguments.topic, options);
+}
+
+ExitCode Run(const CLI::App& app, const Arguments& arguments) {
+  if (absl::Status status = CheckUse(app, arguments); !status.ok()) return Misused(status);
   const auto decryptor = MakeDecryptor(arguments);
   if (!decryptor.ok()) return EnvironmentFailure(decryptor.status());
   CatchInterrupts();
+  const auto topic = OpenTopic(arguments);
+  if (absl::IsInvalidArgument(topic.status())) return Misused(topic.status());
+  if (!topic.ok()) return EnvironmentFailure(topic.status());
   Consumption consumption(arguments, **topic, **decryptor);
   const absl::Status status = consumption.Run();
   consumption.ReportLeftovers();
@@ -278,7 +280,9 @@ ExitCode Run(const Arguments& arguments) {
 
 std::function<ExitCode()> Define(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("TOPIC", arguments->topic, "Topic file")->required();
+  app.add_option("TOPIC", arguments->topic,
+                 "A file, or a topic of Pulsar's: ws://HOST:PORT/TENANT/NAMESPACE/TOPIC (wss: TLS)")
+      ->required();
   app.add_option("--on-failure", arguments->on_failure, "What becomes of a message that can't be decrypted")
       ->check(CLI::IsMember(FailureActions()))
       ->capture_default_str();
@@ -287,6 +291,7 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->check(CLI::IsMember({"lines", "jsonl"}))
       ->capture_default_str();
   app.add_option("--from", arguments->from, "Begin with this entry; the first is 1")
+      ->group(kTopicFileOptions)
       ->type_name("N")
       ->check(CLI::Range(uint64_t{1}, kMostEntries));
   app.add_option("--count", arguments->count, "End after so many messages")
@@ -306,13 +311,26 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->excludes(require_encryption);
   app.add_flag("--json", arguments->json, "End with what was counted, as a JSON object on standard error");
   app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  return [arguments] { return Run(*arguments); };
+  app.add_option("--subscription", arguments->subscription,
+                 "The name under which Pulsar remembers what was read; a new one begins with the oldest message")
+      ->type_name("NAME")
+      ->group(kWebSocketOptions);
+  app.add_option("--subscription-type", arguments->subscription_type, "Whether others may read under this name too")
+      ->check(CLI::IsMember({"exclusive", "shared", "failover", "key-shared"}))
+      ->group(kWebSocketOptions)
+      ->capture_default_str();
+  app.add_option("--idle", arguments->idle, "Without --follow: end when no message has come for so long")
+      ->type_name("DURATION")
+      ->group(kWebSocketOptions)
+      ->capture_default_str();
+  DefineWebSocketOptions(app, arguments->websocket);
+  return [arguments, &app] { return Run(app, *arguments); };
 }
 
 }  // namespace
 
 extern const Command kConsumeCommand = {
-    "consume", "Read messages from a topic file",
+    "consume", "Read messages from a topic file or a topic of Pulsar's",
     "Each message is written to standard output, with a line feed after it. A message that can't be read doesn't stop\n"
     "the others; one line for each cause follows on standard error. --on-failure says what is done with it:\n"
     "  fail      it is left out, and the exit status is 1\n"
@@ -323,10 +341,14 @@ extern const Command kConsumeCommand = {
     "properties and payload. What is no text stands in base64 under key_base64, payload_base64. A producer's name "
     "over\n"
     "1024 bytes is cut, and producer_size says how long it is. A ciphertext has a context beside it, its entry's\n"
-    "metadata, with which \"pulseal decrypt\" reads it when the key is there.\n\n"
+    "metadata, with which \"pulseal decrypt\" reads it when the key is there.\n"
+    "A topic of Pulsar's is read under the name of a subscription, through Pulsar's WebSocket endpoint, which tells\n"
+    "message_id instead of entry and offset, and neither producer nor chunks. A message is acknowledged when it was\n"
+    "written out, or discarded; one that is left out by \"fail\" isn't, and comes again to the next consumer.\n\n"
     "Examples: pulseal consume orders.topic > messages.txt\n"
     "          pulseal consume orders.topic --format jsonl --from 100 --count 10\n"
-    "          pulseal consume orders.topic --follow",
+    "          pulseal consume orders.topic --follow\n"
+    "          pulseal consume wss://localhost:8443/public/default/orders --subscription audit",
     Define};
 
 }  // namespace pulseal::tools

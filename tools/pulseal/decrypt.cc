@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,6 +23,7 @@
 #include "tools/pulseal/message_output.h"
 #include "tools/pulseal/private_keys.h"
 #include "tools/pulseal/report.h"
+#include "tools/pulseal/websocket_message.h"
 
 namespace pulseal::tools {
 namespace {
@@ -51,70 +51,21 @@ absl::StatusOr<std::string> Base64Of(const Json& object, const char* name) {
   return bytes;
 }
 
-absl::StatusOr<WrappedKey> ReadWrappedKey(const std::string& key_name, const Json& object) {
-  absl::StatusOr<std::string> bytes = Base64Of(object, "keyValue");
-  if (!bytes.ok()) return bytes.status();
-  WrappedKey key = {key_name, *std::move(bytes), {}};
-  const auto metadata = object.find("metadata");
-  if (metadata == object.end() || metadata->is_null()) return key;
-  if (!metadata->is_object()) return WrongMember("metadata", "an object of texts");
-  for (const auto& [name, value] : metadata->items()) {
-    if (!value.is_string()) return WrongMember("metadata", "an object of texts");
-    key.metadata[name] = value.get<std::string>();
-  }
-  return key;
-}
-
-absl::StatusOr<int32_t> ReadCompression(const Json& value) {
-  static constexpr const char* kNames[] = {"NONE", "LZ4", "ZLIB", "ZSTD", "SNAPPY"};
-  for (size_t i = 0; i < std::size(kNames); ++i) {
-    if (value == kNames[i]) return static_cast<int32_t>(i);
-  }
-  return WrongMember("compressionType", "NONE, LZ4, ZLIB, ZSTD or SNAPPY");
-}
-
-// The encryptionContext of a frame from Pulsar's WebSocket endpoint.
-absl::StatusOr<EncryptionContext> ReadWebSocketContext(const Json& object) {
-  EncryptionContext context;
-  const auto keys = object.find("keys");
-  if (keys == object.end() || !keys->is_object() || keys->empty())
-    return WrongMember("keys", "an object of wrapped keys");
-  for (const auto& [key_name, value] : keys->items()) {
-    absl::StatusOr<WrappedKey> key = ReadWrappedKey(key_name, value);
-    if (!key.ok()) return key.status();
-    context.keys.push_back(*std::move(key));
-  }
-  absl::StatusOr<std::string> nonce = Base64Of(object, "param");
-  if (!nonce.ok()) return nonce.status();
-  context.nonce = *std::move(nonce);
-  if (const auto value = object.find("compressionType"); value != object.end() && !value->is_null()) {
-    const absl::StatusOr<int32_t> compression = ReadCompression(*value);
-    if (!compression.ok()) return compression.status();
-    context.compression = *compression;
-  }
-  if (const auto value = object.find("uncompressedMessageSize"); value != object.end() && !value->is_null()) {
-    if (!value->is_number_unsigned() || value->get<uint64_t>() > UINT32_MAX)
-      return WrongMember("uncompressedMessageSize", "a size");
-    context.uncompressed_size = value->get<uint32_t>();
-  }
-  if (const auto value = object.find("batchSize"); value != object.end() && !value->is_null()) {
-    if (!value->is_number_unsigned() || value->get<uint64_t>() > INT32_MAX) return WrongMember("batchSize", "a number");
-    context.num_messages_in_batch = value->get<int32_t>();
-  }
-  return context;
-}
-
 uint64_t NumberOf(const Json& object, const char* name) {
   const auto value = object.find(name);
   return value != object.end() && value->is_number_unsigned() ? value->get<uint64_t>() : 0;
 }
 
 absl::StatusOr<Kept> ReadFrame(const Json& frame) {
-  absl::StatusOr<std::string> payload = Base64Of(frame, "payload");
-  if (!payload.ok()) return payload.status();
-  const absl::StatusOr<EncryptionContext> context = ReadWebSocketContext(frame.at("encryptionContext"));
-  if (!context.ok()) return context.status();
-  return Kept{context->Serialize(), *std::move(payload), {}};
+  WebSocketMessage message = WebSocketMessageOf(frame);
+  if (!message.status.ok()) return message.status;
+  return Kept{std::move(message.metadata), std::move(message.payload), {0, 0, std::move(message.message_id)}};
+}
+
+Place PlaceOf(const Json& kept) {
+  const auto id = kept.find("message_id");
+  const bool has_id = id != kept.end() && id->is_string();
+  return {NumberOf(kept, "entry"), NumberOf(kept, "offset"), has_id ? id->get<std::string>() : ""};
 }
 
 absl::StatusOr<Kept> ReadKept(const Json& object) {
@@ -125,12 +76,13 @@ absl::StatusOr<Kept> ReadKept(const Json& object) {
   if (!payload.ok()) return payload.status();
   absl::StatusOr<std::string> metadata = Base64Of(object, "context");
   if (!metadata.ok()) return metadata.status();
-  return Kept{*std::move(metadata), *std::move(payload), {NumberOf(object, "entry"), NumberOf(object, "offset")}};
+  return Kept{*std::move(metadata), *std::move(payload), PlaceOf(object)};
 }
 
 // A message among the lines of "pulseal consume" that could be read at once.
 bool WasReadBefore(const Json& object) {
-  return object.is_object() && object.contains("entry") && !object.contains("undecryptable");
+  const bool has_place = object.is_object() && (object.contains("entry") || object.contains("message_id"));
+  return has_place && !object.contains("undecryptable");
 }
 
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments& arguments) {

@@ -7,6 +7,7 @@
 #include "pulseal/error.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/report.h"
+#include "tools/pulseal/wire_text.h"
 
 namespace pulseal::tools {
 namespace {
@@ -22,14 +23,19 @@ const char* Text(Leftovers::Outcome outcome) {
 }
 
 // A missing key is seldom a missing file: the messages are for somebody else.
-std::string WhoCanRead(const std::string& topic, std::string_view cause, Place place) {
-  if (cause != ReasonName(Reason::kKeyNotFound)) return "";
+std::string WhoCanRead(const std::string& topic, std::string_view cause, const Place& place) {
+  if (cause != ReasonName(Reason::kKeyNotFound) || !place.message_id.empty()) return "";
   return absl::StrCat("; who can read it: pulseal inspect ", Shown(topic), " --entry ", place.entry_number);
+}
+
+std::string Text(const Place& place) {
+  if (!place.message_id.empty()) return absl::StrCat("is ", WireText(place.message_id));
+  return absl::StrCat("in entry ", place.entry_number, " at offset ", place.offset);
 }
 
 }  // namespace
 
-void Leftovers::Add(Outcome outcome, std::string_view cause, uint64_t messages, Place place,
+void Leftovers::Add(Outcome outcome, std::string_view cause, uint64_t messages, const Place& place,
                     const absl::Status& status) {
   for (Group& group : groups_) {
     if (group.outcome != outcome || group.cause != cause) continue;
@@ -41,9 +47,8 @@ void Leftovers::Add(Outcome outcome, std::string_view cause, uint64_t messages, 
 
 void Leftovers::ReportAll(const std::string& topic) const {
   for (const Group& group : groups_) {
-    Report(absl::StrCat(Shown(topic), ": ", Count(group.messages, "message"), " ", Text(group.outcome),
-                        ", the first in entry ", group.first.entry_number, " at offset ", group.first.offset, ": ",
-                        group.detail, WhoCanRead(topic, group.cause, group.first)));
+    Report(absl::StrCat(Shown(topic), ": ", Count(group.messages, "message"), " ", Text(group.outcome), ", the first ",
+                        Text(group.first), ": ", group.detail, WhoCanRead(topic, group.cause, group.first)));
   }
 }
 

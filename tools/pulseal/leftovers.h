@@ -13,7 +13,9 @@ namespace pulseal::tools {
 
 // Where an entry lies in a topic.
 struct Place {
-  uint64_t entry_number = 0, offset = 0;  // the number counts the records that were found, from 1
+  uint64_t entry_number = 0;    // counts the entries that were found, from 1
+  uint64_t offset = 0;          // in a file
+  std::string message_id = {};  // of an entry that is in no file: what Pulsar knows it by; empty in a file
 };
 
 // The messages of a topic with which a command could not do what it does: one line for each cause, in the order in which
@@ -23,7 +25,7 @@ class Leftovers {
   enum class Outcome { kNotRead, kDiscarded, kCiphertext, kCopiedAsFound };
 
   // `cause` tells the causes apart, `status` says more about the first one.
-  void Add(Outcome outcome, std::string_view cause, uint64_t messages, Place place, const absl::Status& status);
+  void Add(Outcome outcome, std::string_view cause, uint64_t messages, const Place& place, const absl::Status& status);
 
   void ReportAll(const std::string& topic) const;
 

@@ -141,7 +141,8 @@ std::string ManualPage(const CLI::App& command_line) {
   const size_t exit_status = footer.rfind("Exit status: ");
   return absl::StrCat(out, ".SH EXIT STATUS\n", Paragraphs(footer.substr(exit_status + sizeof "Exit status: " - 1)),
                       ".SH EXAMPLES\n", Paragraphs(footer.substr(0, exit_status)),
-                      ".SH ENVIRONMENT\nNo variable changes what it does; it uses no colours.\n");
+                      ".SH ENVIRONMENT\n.TP\nPULSEAL_TOKEN\nThe token for the endpoint of a ws:// or wss:// topic, unless "
+                      "\\-\\-token\\-file names a file that holds it.\n");
 }
 
 std::string BashCompletion(const CLI::App& command_line) {

@@ -18,9 +18,9 @@ namespace {
 constexpr size_t kMaxJsonLineSize = 6 * kMaxMessageSize + 1024 * 1024;
 
 // Written by "pulseal consume", and nobody's to choose.
-constexpr std::string_view kPassedOver[] = {"entry",           "offset",        "batch_index",    "producer",
-                                            "sequence_id",     "publish_time",  "encrypted",      "key_name",
-                                            "producer_base64", "producer_size", "key_name_base64"};
+constexpr std::string_view kPassedOver[] = {"entry",    "offset",          "message_id",    "batch_index",
+                                            "producer", "sequence_id",     "publish_time",  "encrypted",
+                                            "key_name", "producer_base64", "producer_size", "key_name_base64"};
 
 absl::Status TakeText(std::string_view member, const Json& value, std::string* text) {
   if (!value.is_string()) return WrongMember(member, "a text");
@@ -44,8 +44,9 @@ absl::Status TakeProperties(const Json& value, std::vector<std::pair<std::string
 
 }  // namespace
 
-MessageInput::MessageInput(MessageFormat format, std::function<absl::Status()> before_waiting)
+MessageInput::MessageInput(MessageFormat format, Check check, std::function<absl::Status()> before_waiting)
     : format_(format),
+      check_(std::move(check)),
       lines_(STDIN_FILENO, "standard input", format == MessageFormat::kLines ? kMaxMessageSize : kMaxJsonLineSize,
              std::move(before_waiting)) {}
 
@@ -68,6 +69,7 @@ absl::StatusOr<bool> MessageInput::Next(framing::SingleMessage* message) {
     } else {
       status = Parse(line->text, message);
     }
+    if (status.ok()) status = check_(*message);
     if (status.ok()) return true;
     errors_.Add(line->number, absl::StrCat("it ", status.message()));
   }

@@ -25,8 +25,11 @@ inline constexpr size_t kMaxMessageSize = 5 * 1024 * 1024;  // bytes of a payloa
 
 class MessageInput {
  public:
+  // What it doesn't return OK for is left out; the message says why, with "it" before it.
+  using Check = std::function<absl::Status(const framing::SingleMessage&)>;
+
   // `before_waiting` as LineReader has it.
-  MessageInput(MessageFormat format, std::function<absl::Status()> before_waiting);
+  MessageInput(MessageFormat format, Check check, std::function<absl::Status()> before_waiting);
 
   // False at the end of the input and once the program was interrupted. What `message` points to lives until the next
   // call. A line that can't be a message is left out and reported, as LineErrors does.
@@ -39,6 +42,7 @@ class MessageInput {
   absl::Status Parse(std::string_view line, framing::SingleMessage* message);
 
   const MessageFormat format_;
+  const Check check_;
   LineReader lines_;
   LineErrors errors_{"standard input", "left out"};
   std::string payload_, key_, ordering_key_;  // of the message read last, as are these

@@ -26,7 +26,11 @@ void AddProducer(std::string_view name, Json& object) {
   if (name.size() > kMaxKeyNameSize) object["producer_size"] = name.size();
 }
 
-void AddPlace(Place place, Json& object) {
+void AddPlace(const Place& place, Json& object) {
+  if (!place.message_id.empty()) {
+    object["message_id"] = place.message_id;
+    return;
+  }
   if (place.entry_number == 0) return;
   object["entry"] = place.entry_number;
   object["offset"] = place.offset;
@@ -41,12 +45,17 @@ Json ToJson(const Properties& properties) {
   return object;
 }
 
-Json ToJson(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message, int32_t batch_index) {
+Json ToJson(const Place& place, const framing::Outcome& outcome, const framing::SingleMessage& message,
+            int32_t batch_index) {
   Json object;
   AddPlace(place, object);
   if (batch_index >= 0) object["batch_index"] = batch_index;
-  AddProducer(outcome.metadata.producer_name, object);
-  object["sequence_id"] = message.sequence_id.value_or(outcome.metadata.sequence_id);
+  // The WebSocket endpoint tells neither of an entry; a batch has its messages' numbers in itself.
+  const bool has_producer = place.message_id.empty();
+  if (has_producer) AddProducer(outcome.metadata.producer_name, object);
+  if (has_producer || batch_index >= 0) {
+    object["sequence_id"] = message.sequence_id.value_or(outcome.metadata.sequence_id);
+  }
   object["publish_time"] = outcome.metadata.publish_time;
   if (message.event_time != 0) object["event_time"] = message.event_time;
   object["encrypted"] = outcome.decision.was_encrypted;
@@ -67,13 +76,13 @@ Json ToJson(Place place, const framing::Outcome& outcome, const framing::SingleM
 
 }  // namespace
 
-absl::Status MessageOutput::Write(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message,
-                                  int32_t batch_index) {
+absl::Status MessageOutput::Write(const Place& place, const framing::Outcome& outcome,
+                                  const framing::SingleMessage& message, int32_t batch_index) {
   if (format_ == MessageFormat::kLines) return lines_.Write(message.payload);
   return lines_.Write(JsonText(ToJson(place, outcome, message, batch_index)));
 }
 
-absl::Status MessageOutput::WriteCiphertext(Place place, const Decision& decision, std::string_view metadata) {
+absl::Status MessageOutput::WriteCiphertext(const Place& place, const Decision& decision, std::string_view metadata) {
   if (format_ == MessageFormat::kLines) return lines_.Write(Base64(decision.payload));
   Json object;
   AddPlace(place, object);

@@ -21,12 +21,12 @@ class MessageOutput {
 
   // A message of `outcome`, from the entry at `place`; its number is 0 where that isn't known. `batch_index` is -1 where
   // there is no batch.
-  absl::Status Write(Place place, const framing::Outcome& outcome, const framing::SingleMessage& message,
+  absl::Status Write(const Place& place, const framing::Outcome& outcome, const framing::SingleMessage& message,
                      int32_t batch_index);
 
   // A payload that could not be decrypted, in base64; as JSON with the reason and with the context that "pulseal decrypt"
   // takes. `metadata` is the entry's.
-  absl::Status WriteCiphertext(Place place, const Decision& decision, std::string_view metadata);
+  absl::Status WriteCiphertext(const Place& place, const Decision& decision, std::string_view metadata);
 
   absl::Status Flush() { return lines_.Flush(); }
 

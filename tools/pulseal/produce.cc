@@ -15,12 +15,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/time.h"
-#include "pulseal/framing/entry.h"
 #include "pulseal/framing/entry_producer.h"
 #include "pulseal/message_crypto.h"
 #include "tools/pulseal/command.h"
-#include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
 #include "tools/pulseal/json_line.h"
 #include "tools/pulseal/key_names.h"
@@ -28,7 +25,10 @@
 #include "tools/pulseal/message_input.h"
 #include "tools/pulseal/progress.h"
 #include "tools/pulseal/report.h"
-#include "tools/pulseal/topic_writer.h"
+#include "tools/pulseal/topic_file_sink.h"
+#include "tools/pulseal/topic_options.h"
+#include "tools/pulseal/topic_sink.h"
+#include "tools/pulseal/websocket_sink.h"
 
 namespace pulseal::tools {
 namespace {
@@ -42,6 +42,7 @@ struct Arguments {
   size_t max_message_size = kMaxMessageSize;
   uint64_t rotate_after_messages = 0;  // 0: the library's
   bool json = false, quiet = false;
+  WebSocketArguments websocket;
 };
 
 const std::map<std::string, framing::Compression>& Compressions() {
@@ -63,12 +64,9 @@ absl::StatusOr<RotationLimits> ToRotationLimits(const Arguments& arguments) {
   RotationLimits limits;
   if (arguments.rotate_after_messages > 0) limits.messages = arguments.rotate_after_messages;
   if (arguments.rotate_after.empty()) return limits;
-  absl::Duration age;
-  if (!absl::ParseDuration(arguments.rotate_after, &age) || age < absl::Seconds(1) ||
-      age > absl::FromChrono(limits.hard_age)) {
-    return absl::InvalidArgumentError("--rotate-after: has to be a time from 1s to 24h, such as 90s, 30m or 4h");
-  }
-  limits.age = absl::ToChronoSeconds(age);
+  const auto age = ToDuration("--rotate-after", arguments.rotate_after, std::chrono::seconds(1), limits.hard_age);
+  if (!age.ok()) return age.status();
+  limits.age = std::chrono::duration_cast<std::chrono::seconds>(*age);
   return limits;
 }
 
@@ -91,7 +89,7 @@ framing::EntryProducerOptions ToProducerOptions(const Arguments& arguments) {
   framing::EntryProducerOptions options;
   options.compression = Compressions().at(arguments.compression);
   options.max_message_size = arguments.max_message_size;
-  options.chunks = true;
+  options.chunks = !IsWebSocketUrl(arguments.topic);
   return options;
 }
 
@@ -103,7 +101,7 @@ uint64_t Now() {
 // One producer of Pulsar's: a name of its own and numbered messages.
 class Producer {
  public:
-  Producer(const Arguments& arguments, MessageEncryptor& encryptor, TopicWriter& topic)
+  Producer(const Arguments& arguments, MessageEncryptor& encryptor, TopicSink& topic)
       : topic_(topic),
         entries_(encryptor, ToProducerOptions(arguments)),
         most_in_batch_(arguments.batch),
@@ -161,22 +159,12 @@ class Producer {
 
   absl::Status Record(framing::MessageMetadata metadata, std::string_view payload, uint64_t messages) {
     absl::Status status = entries_.Send(std::move(metadata), payload,
-                                        [this](const framing::OutgoingEntry& entry) { return Append(entry); });
+                                        [this](const framing::OutgoingEntry& entry) { return topic_.Append(entry); });
     if (status.ok()) topic_.CountMessages(messages);
     return status;
   }
 
-  absl::Status Append(const framing::OutgoingEntry& entry) {
-    const size_t metadata_size = entry.metadata.size() + entry.encryption_fields.size();
-    const auto room = topic_.Reserve(framing::EntrySize(metadata_size, entry.payload.size()));
-    if (!room.ok()) return room.status();
-    const auto stored = framing::BuildEntry(entry.metadata, entry.encryption_fields, entry.payload, *room);
-    if (!stored.ok()) return stored.status();
-    topic_.Commit(stored->size());
-    return absl::OkStatus();
-  }
-
-  TopicWriter& topic_;
+  TopicSink& topic_;
   framing::EntryProducer entries_;
   const int most_in_batch_;
   const size_t most_bytes_;
@@ -208,7 +196,7 @@ Json ToJson(const EncryptorCounters& counters) {
           {"rotations_failed", counters.rotations_failed}};
 }
 
-absl::Status PrintSummary(const TopicWriter& topic, const MessageInput& input, const MessageEncryptor& encryptor) {
+absl::Status PrintSummary(const TopicSink& topic, const MessageInput& input, const MessageEncryptor& encryptor) {
   return Print(JsonLine({{"messages", topic.messages_written()},
                          {"entries", topic.entries_written()},
                          {"left_out", input.left_out()},
@@ -221,32 +209,47 @@ ExitCode RefusedBy(const Arguments& arguments, const absl::Status& status) {
   return is_due_to_names ? RefusedRecipients(arguments.key_names, status) : EnvironmentFailure(folder);
 }
 
-ExitCode Run(const Arguments& arguments) {
-  const absl::StatusOr<RotationLimits> rotation = ToRotationLimits(arguments);
-  if (!rotation.ok()) {
-    Report(std::string(rotation.status().message()));
-    return ExitCode::kUsage;
+// What Pulsar's WebSocket endpoint can't do is said, not left out.
+absl::Status CheckUse(const CLI::App& app, const Arguments& arguments) {
+  absl::Status status = CheckTopicOptions(
+      app, arguments.topic, "Pulsar's WebSocket endpoint takes neither batches nor chunks of what is encrypted");
+  if (!status.ok() || !IsWebSocketUrl(arguments.topic)) return status;
+  if (arguments.key_names.size() > 1) {
+    return absl::InvalidArgumentError(
+        "--to: Pulsar's WebSocket endpoint takes messages for one recipient only; give one, or use a topic of its own "
+        "for "
+        "each");
   }
+  if (arguments.on_failure != "send") return status;
+  return absl::InvalidArgumentError("--on-failure: send is only for a topic file");
+}
+
+absl::StatusOr<std::unique_ptr<TopicSink>> OpenTopic(const Arguments& arguments) {
+  if (!IsWebSocketUrl(arguments.topic)) return OpenTopicFileSink(arguments.topic);
+  absl::StatusOr<WebSocketLinkOptions> options = ToLinkOptions(arguments.topic, arguments.websocket);
+  if (!options.ok()) return options.status();
+  return MakeWebSocketSink(*std::move(options));
+}
+
+ExitCode Run(const CLI::App& app, const Arguments& arguments) {
+  if (absl::Status status = CheckUse(app, arguments); !status.ok()) return Misused(status);
+  const absl::StatusOr<RotationLimits> rotation = ToRotationLimits(arguments);
+  if (!rotation.ok()) return Misused(rotation.status());
   const auto encryptor = MakeEncryptor(arguments, *rotation);
   if (!encryptor.ok()) return RefusedBy(arguments, encryptor.status());
   CatchInterrupts();
-  const auto topic = TopicWriter::Open(arguments.topic);
+  const auto topic = OpenTopic(arguments);
+  if (absl::IsInvalidArgument(topic.status())) return Misused(topic.status());
   if (!topic.ok()) return EnvironmentFailure(topic.status());
-  const std::string name = Shown(arguments.topic);
-  if (SameFile(STDIN_FILENO, (*topic)->file().get())) {
-    return EnvironmentFailure(absl::FailedPreconditionError(absl::StrCat(name, " is also the standard input")));
-  }
-  if ((*topic)->torn_bytes() > 0) {
-    Report(absl::StrCat(name, ": removed ", Count((*topic)->torn_bytes(), "byte"),
-                        " at the end, an incomplete record of a run that was cut off"));
-  }
   Producer producer(arguments, **encryptor, **topic);
   // What came before a pause shouldn't wait for what comes after it.
-  MessageInput input(arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines,
-                     [&producer, &topic]() -> absl::Status {
-                       if (absl::Status status = producer.SendBatch(); !status.ok()) return status;
-                       return (*topic)->Flush();
-                     });
+  MessageInput input(
+      arguments.format == "jsonl" ? MessageFormat::kJsonLines : MessageFormat::kLines,
+      [&topic](const framing::SingleMessage& message) { return (*topic)->Check(message); },
+      [&producer, &topic]() -> absl::Status {
+        if (absl::Status status = producer.SendBatch(); !status.ok()) return status;
+        return (*topic)->Flush();
+      });
   const absl::Status sent = SendAll(input, producer, arguments.quiet);
   const absl::Status synced = (*topic)->Sync();
   const std::string recorded = Count((*topic)->messages_written(), "message");
@@ -267,7 +270,10 @@ ExitCode Run(const Arguments& arguments) {
 
 std::function<ExitCode()> Define(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("TOPIC", arguments->topic, "Topic file, made where there is none")->required();
+  app.add_option(
+         "TOPIC", arguments->topic,
+         "A file, made where there is none; or a topic of Pulsar's: ws://HOST:PORT/TENANT/NAMESPACE/TOPIC (wss: TLS)")
+      ->required();
   DefineKeyNames(app, arguments->key_names, "Who may read");
   app.add_option("--key-dir", arguments->key_directory, "Folder of the public keys (NAME.public.pem)")
       ->capture_default_str();
@@ -276,17 +282,20 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--batch", arguments->batch, "Messages that travel together, at most")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(CLI::Range(1, 1'000'000))
+      ->group(kTopicFileOptions);
   app.add_option("--batch-bytes", arguments->batch_bytes, "Bytes of a batch, at most")
       ->type_name("BYTES")
-      ->check(CLI::Range(size_t{1}, kMaxMessageSize));
+      ->check(CLI::Range(size_t{1}, kMaxMessageSize))
+      ->group(kTopicFileOptions);
   app.add_option("--compression", arguments->compression, "Of a message or batch, before it is encrypted")
       ->check(CLI::IsMember(Compressions()))
       ->capture_default_str();
   app.add_option("--max-message-size", arguments->max_message_size, "A longer message is recorded in chunks")
       ->type_name("BYTES")
       ->check(CLI::Range(size_t{1024}, kMaxMessageSize))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(kTopicFileOptions);
   app.add_option("--rotate-after-messages", arguments->rotate_after_messages,
                  "Change the data key after so many messages, where a batch or chunk counts as one")
       ->type_name("N")
@@ -300,13 +309,14 @@ std::function<ExitCode()> Define(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--json", arguments->json, "End with what was counted, as a JSON object");
   app.add_flag("-q,--quiet", arguments->quiet, "Show no progress");
-  return [arguments] { return Run(*arguments); };
+  DefineWebSocketOptions(app, arguments->websocket);
+  return [arguments, &app] { return Run(app, *arguments); };
 }
 
 }  // namespace
 
 extern const Command kProduceCommand = {
-    "produce", "Record messages, encrypted, in a topic file",
+    "produce", "Record messages, encrypted, in a topic file or a topic of Pulsar's",
     "Each line of standard input is a message: any bytes but a line feed, which may be missing from the last line; an\n"
     "empty line is an empty message. A line over 5 MiB is reported with its number and left out, the others are\n"
     "recorded, and the exit status is 1. New messages go behind those that the file holds.\n"
@@ -317,9 +327,15 @@ extern const Command kProduceCommand = {
     "\"pulseal\n"
     "consume --format jsonl\" writes can be produced again. Only payloads are encrypted: key, properties and times "
     "travel\n"
-    "in clear, but for those of messages in a batch.\n\n"
+    "in clear, but for those of messages in a batch.\n"
+    "A topic of Pulsar's is reached through its WebSocket endpoint, which takes messages for one recipient, without\n"
+    "batches and chunks, and with text keys only. A message counts as recorded once the endpoint has sent its "
+    "receipt.\n"
+    "When the connection is lost, what has no receipt is sent again over the next one: nothing is lost, and those\n"
+    "messages may be there twice.\n\n"
     "Examples: pulseal produce orders.topic --to orders --to audit < messages.txt\n"
     "          pulseal produce orders.topic --to orders --batch 1000 --compression zstd < messages.txt\n"
+    "          pulseal produce wss://localhost:8443/public/default/orders --to orders < messages.txt\n"
     "          echo '{\"key\": \"k\", \"payload\": \"hello\"}' | pulseal produce orders.topic --to orders --format "
     "jsonl",
     Define};

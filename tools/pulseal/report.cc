@@ -69,6 +69,11 @@ ExitCode EnvironmentFailure(const absl::Status& status) {
   return ExitCode::kEnvironment;
 }
 
+ExitCode Misused(const absl::Status& status) {
+  Report(std::string(status.message()));
+  return ExitCode::kUsage;
+}
+
 std::string Count(uint64_t number, std::string_view noun) {
   return absl::StrCat(number, " ", AsAbsl(noun), number == 1 ? "" : "s");
 }

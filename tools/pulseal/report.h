@@ -28,6 +28,9 @@ void PrintToStandardError(std::string_view text);
 // Reports what failed: a file, a key, the disk.
 ExitCode EnvironmentFailure(const absl::Status& status);
 
+// Reports what is wrong with the arguments.
+ExitCode Misused(const absl::Status& status);
+
 // "1 message", "2 messages".
 std::string Count(uint64_t number, std::string_view noun);
 
