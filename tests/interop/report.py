@@ -178,6 +178,7 @@ def main():
         check()
         return
     cells = [one for path in arguments.results for one in json.loads(path.read_text(encoding="utf-8"))]
+    cells.sort(key=lambda one: list(SUITES).index(one["suite"]))
     for one in cells:
         one.pop("versions", None)  # once for all
     report = {"versions": clients.versions(), "cells": cells}
