@@ -100,9 +100,13 @@ def section(suite, cells):
 
 
 def list_of_differences(cells):
-    shown = collections.Counter(difference.name for difference in map(difference_of, cells) if difference)
-    return "\n".join(f"### {difference.name}\n\n*{difference.client}; cells: {shown[difference.name]}.* {difference.text}\n\n"
-                     f"To see it: {difference.see}\n" for difference in differences.ALL if shown[difference.name])
+    cells_of = collections.Counter(difference.name for difference in map(difference_of, cells) if difference)
+    shown = [difference for difference in differences.ALL if cells_of[difference.name]]
+    overview = table(["difference", "of", "", "cells"],
+                     [[f"[{difference.name}](#{difference.name})", difference.client, OUTCOMES[difference.outcome],
+                       cells_of[difference.name]] for difference in shown])
+    return overview + "".join(f"\n### {difference.name}\n\n*{difference.client}.* {difference.text}\n\n"
+                              f"To see it: {difference.see}\n" for difference in shown)
 
 
 def counts(cells):
