@@ -139,10 +139,11 @@ std::string ManualPage(const CLI::App& command_line) {
   for (const CLI::App* const command : Commands(command_line)) absl::StrAppend(&out, CommandSection(*command));
   const std::string footer = command_line.get_footer();
   const size_t exit_status = footer.rfind("Exit status: ");
-  return absl::StrCat(out, ".SH EXIT STATUS\n", Paragraphs(footer.substr(exit_status + sizeof "Exit status: " - 1)),
-                      ".SH EXAMPLES\n", Paragraphs(footer.substr(0, exit_status)),
-                      ".SH ENVIRONMENT\n.TP\nPULSEAL_TOKEN\nThe token for the endpoint of a ws:// or wss:// topic, unless "
-                      "\\-\\-token\\-file names a file that holds it.\n");
+  return absl::StrCat(
+      out, ".SH EXIT STATUS\n", Paragraphs(footer.substr(exit_status + sizeof "Exit status: " - 1)), ".SH EXAMPLES\n",
+      Paragraphs(footer.substr(0, exit_status)),
+      ".SH ENVIRONMENT\n.TP\nPULSEAL_TOKEN\nThe token for the endpoint of a ws:// or wss:// topic, unless "
+      "\\-\\-token\\-file names a file that holds it.\n");
 }
 
 std::string BashCompletion(const CLI::App& command_line) {
