@@ -222,8 +222,11 @@ class Connection final : public WebSocketConnection {
       held_bytes_ -= text.size();
       return text;
     }
-    if (IsLost()) return Lost(read_error_, websocket_.reason());
-    return std::optional<std::string>();
+    if (!IsLost()) return std::optional<std::string>();
+    // The connection is closed a little before the read that it was closed for ends, and says why.
+    loop_.RunUntil([this] { return !reading_; }, std::chrono::steady_clock::now() + std::chrono::seconds(1),
+                   Loop::AtInterrupt::kHurry);
+    return Lost(read_error_, websocket_.reason());
   }
 
   void Close(Deadline deadline) override {

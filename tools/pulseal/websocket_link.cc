@@ -73,8 +73,9 @@ absl::Status WebSocketLink::OpenAgain(const absl::Status& loss) {
 absl::Status WebSocketLink::Connect() {
   Deadline deadline = steady_clock::now() + std::min<std::chrono::nanoseconds>(kToConnect, options_.patience);
   auto connection = WebSocketConnection::Open(options_.access, target_, options_.max_frame_size, deadline);
-  if (connection.ok()) connection_ = *std::move(connection);
-  return connection.status();
+  if (!connection.ok()) return connection.status();
+  connection_ = *std::move(connection);
+  return absl::OkStatus();
 }
 
 void WebSocketLink::Progress() {
