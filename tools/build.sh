@@ -3,7 +3,8 @@
 #
 # usage: tools/build.sh PRESET [TARGET...]
 #
-# Configures build/PRESET (CMakePresets.json) where that hasn't been done, with ccache where it is installed, and builds.
+# Configures build/PRESET where that hasn't been done since CMakePresets.json changed, with ccache where it is installed,
+# and builds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [[ $# -ge 1 ]] || { sed -n '4s/^# //p' "$0" >&2; exit 2; }
@@ -11,7 +12,7 @@ preset=$1
 shift
 
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
-if [[ ! -f build/$preset/build.ninja ]]; then
+if [[ ! build/$preset/build.ninja -nt CMakePresets.json ]]; then
   launcher=()
   command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   cmake --preset "$preset" "${launcher[@]}"
