@@ -44,15 +44,16 @@ class SpanDestination {
     return absl::OkStatus();
   }
 
-  bool HasRoomForFieldsOf(size_t size) const { return fields_.size() >= size; }
+  absl::Status CheckFieldsOf(size_t size) const {
+    return fields_.size() >= size ? absl::OkStatus() : FieldsTooSmall(size);
+  }
   Destination ForFieldsOf(size_t /*size*/) const { return {out_.data(), fields_.data()}; }
 
+ private:
   absl::Status FieldsTooSmall(size_t size) const {
     return Misuse(absl::StrCat("fields is ", fields_.size(), " bytes and must be at least ", size),
                   absl::StatusCode::kOutOfRange);
   }
-
- private:
   absl::Status OutTooSmall(size_t needed) const {
     return Misuse(absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
   }
@@ -73,14 +74,12 @@ class StringDestination {
     return absl::OkStatus();
   }
 
-  bool HasRoomForFieldsOf(size_t /*size*/) const { return true; }
+  absl::Status CheckFieldsOf(size_t /*size*/) const { return absl::OkStatus(); }
   Destination ForFieldsOf(size_t size) const {
     out_->resize(payload_size_ + kTagSize);
     fields_->resize(size);
     return {&(*out_)[0], &(*fields_)[0]};
   }
-
-  absl::Status FieldsTooSmall(size_t /*size*/) const { return absl::OkStatus(); }
 
  private:
   const size_t payload_size_;

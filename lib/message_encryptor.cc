@@ -119,9 +119,9 @@ absl::StatusOr<Sealed> EncryptorState::Encrypt(std::string_view payload, const T
     if (absl::Status status = MakeReady(*lane, payload.size()); !status.ok()) return Refuse(*lane, status, payload);
   }
   const size_t fields_size = lane->slot.key()->fields().size();
-  if (!to.HasRoomForFieldsOf(fields_size)) {
+  if (absl::Status status = to.CheckFieldsOf(fields_size); !status.ok()) {
     lane->slot.GiveBack(payload.size());
-    return to.FieldsTooSmall(fields_size);
+    return status;
   }
   const Destination destination = to.ForFieldsOf(fields_size);
   const crypto::AeadResult result = lane->slot.Seal(payload, destination.out, destination.fields);
@@ -257,7 +257,7 @@ absl::StatusOr<Sealed> EncryptorState::Encrypt(PinnedState& pin, std::string_vie
   if (payload.size() > longest_payload_) return PayloadTooLong(payload);
   if (absl::Status status = to.Check(payload); !status.ok()) return status;
   const size_t fields_size = pin.key->fields().size();
-  if (!to.HasRoomForFieldsOf(fields_size)) return to.FieldsTooSmall(fields_size);
+  if (absl::Status status = to.CheckFieldsOf(fields_size); !status.ok()) return status;
   const Destination destination = to.ForFieldsOf(fields_size);
 
   const uint32_t chunk = pin.used.fetch_add(1, std::memory_order_relaxed);
