@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "pulseal/framing/entry_consumer.h"
 #include "pulseal/message_crypto.h"
@@ -45,9 +44,7 @@ absl::StatusOr<std::string> Base64Of(const Json& object, const char* name) {
   std::string bytes;
   const auto value = object.find(name);
   if (value == object.end()) return absl::InvalidArgumentError(absl::StrCat("there is no \"", name, "\""));
-  if (!value->is_string() || !absl::Base64Unescape(value->get_ref<const std::string&>(), &bytes)) {
-    return WrongMember(name, "base64");
-  }
+  if (absl::Status status = TakeBase64(name, *value, &bytes); !status.ok()) return status;
   return bytes;
 }
 

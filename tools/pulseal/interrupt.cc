@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/pulseal/interrupt.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -41,6 +42,11 @@ void CatchInterrupts() {
 bool Interrupted() { return caught_signal != 0; }
 
 int InterruptDescriptor() { return event; }
+
+void Pause(std::chrono::milliseconds time) {
+  pollfd interrupt = {InterruptDescriptor(), POLLIN, 0};
+  poll(&interrupt, 1, static_cast<int>(time.count()));
+}
 
 void EndInterrupted() { EndBySignal(caught_signal); }
 

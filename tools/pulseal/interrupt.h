@@ -4,6 +4,8 @@
 #ifndef PULSEAL_TOOLS_INTERRUPT_H_
 #define PULSEAL_TOOLS_INTERRUPT_H_
 
+#include <chrono>
+
 namespace pulseal::tools {
 
 // From now on a first SIGINT or SIGTERM is only remembered; a second one ends the program.
@@ -13,6 +15,9 @@ bool Interrupted();
 
 // Readable once a signal has come: poll it beside whatever is waited for.
 int InterruptDescriptor();
+
+// Sleeps for so long, or up to an interruption.
+void Pause(std::chrono::milliseconds time);
 
 // Ends the program by the signal that was caught, so that a shell or a loop around it sees an interruption.
 [[noreturn]] void EndInterrupted();

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace pulseal::tools {
@@ -37,6 +38,16 @@ inline Json ParseJson(std::string_view text) {
 inline absl::Status WrongMember(std::string_view member, const char* expected) {
   return absl::InvalidArgumentError(
       absl::StrCat("\"", absl::string_view(member.data(), member.size()), "\" has to be ", expected));
+}
+
+inline std::string Base64(std::string_view bytes) {
+  return absl::Base64Escape(absl::string_view(bytes.data(), bytes.size()));
+}
+
+// The bytes that `value`, a member of an object, stands for.
+inline absl::Status TakeBase64(std::string_view member, const Json& value, std::string* bytes) {
+  if (value.is_string() && absl::Base64Unescape(value.get_ref<const std::string&>(), bytes)) return absl::OkStatus();
+  return WrongMember(member, "base64");
 }
 
 // The longest beginning of `bytes` that has no more than `most` of them, 4 or more, and doesn't end inside a character.

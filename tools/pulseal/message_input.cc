@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "tools/pulseal/json_line.h"
 #include "tools/pulseal/wire_text.h"
@@ -26,11 +25,6 @@ absl::Status TakeText(std::string_view member, const Json& value, std::string* t
   if (!value.is_string()) return WrongMember(member, "a text");
   *text = value.get_ref<const std::string&>();
   return absl::OkStatus();
-}
-
-absl::Status TakeBase64(std::string_view member, const Json& value, std::string* bytes) {
-  if (value.is_string() && absl::Base64Unescape(value.get_ref<const std::string&>(), bytes)) return absl::OkStatus();
-  return WrongMember(member, "base64");
 }
 
 absl::Status TakeProperties(const Json& value, std::vector<std::pair<std::string, std::string>>* properties) {
@@ -99,7 +93,7 @@ absl::Status MessageInput::Parse(std::string_view line, framing::SingleMessage* 
       ++keys;
       std::string bytes;
       status = TakeBase64(name, value, &bytes);
-      key_ = absl::Base64Escape(bytes);
+      key_ = Base64(bytes);
       message->partition_key_b64_encoded = true;
     } else if (name == "ordering_key_base64") {
       status = TakeBase64(name, value, &ordering_key_);

@@ -3,13 +3,10 @@
 
 #include <string>
 
-#include "absl/strings/escaping.h"
 #include "tools/pulseal/json_line.h"
 
 namespace pulseal::tools {
 namespace {
-
-std::string Base64(std::string_view bytes) { return absl::Base64Escape(absl::string_view(bytes.data(), bytes.size())); }
 
 // As text where it is text, otherwise in base64, under a name that says so.
 void AddBytes(const std::string& name, std::string_view bytes, Json& object) {

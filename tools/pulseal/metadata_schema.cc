@@ -2,14 +2,12 @@
 #include "tools/pulseal/metadata_schema.h"
 
 #include "absl/time/time.h"
+#include "pulseal/framing/compression.h"
 
 namespace pulseal::tools {
 namespace {
 
 using Kind = FieldSchema::Kind;
-
-constexpr const char* kCompressionNames[] = {"none", "lz4", "zlib", "zstd", "snappy"};
-constexpr uint64_t kMostMilliseconds = 253402300799999;  // the end of the year 9999
 
 const FieldSchema kKeyValue[] = {{1, "key", Kind::kText, nullptr, {}}, {2, "value", Kind::kText, nullptr, {}}};
 
@@ -65,12 +63,11 @@ const FieldSchema* FindField(absl::Span<const FieldSchema> fields, uint32_t numb
 }
 
 const char* CompressionName(int32_t compression) {
-  const bool is_known = compression >= 0 && compression < static_cast<int32_t>(std::size(kCompressionNames));
-  return is_known ? kCompressionNames[compression] : "unknown";
+  return framing::CompressionName(static_cast<framing::Compression>(compression));
 }
 
 std::string TimeText(uint64_t milliseconds_since_1970) {
-  if (milliseconds_since_1970 > kMostMilliseconds) return "";
+  if (milliseconds_since_1970 > kLatestTime) return "";
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(static_cast<int64_t>(milliseconds_since_1970)),
                           absl::UTCTimeZone());
 }

@@ -30,7 +30,9 @@ const FieldSchema* FindField(absl::Span<const FieldSchema> fields, uint32_t numb
 // "none", "lz4", ...; "unknown" for a number that Pulsar has not.
 const char* CompressionName(int32_t compression);
 
-// "2026-11-22T04:00:00.000Z"; empty for a time that no calendar has.
+inline constexpr uint64_t kLatestTime = 253'402'300'799'999;  // the end of the year 9999, in milliseconds since 1970
+
+// "2026-11-22T04:00:00.000Z"; empty for a time after the latest.
 std::string TimeText(uint64_t milliseconds_since_1970);
 
 }  // namespace pulseal::tools

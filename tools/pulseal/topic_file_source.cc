@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/pulseal/topic_file_source.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -60,9 +60,7 @@ class TopicFileSource final : public TopicSource {
 
   absl::StatusOr<bool> Wait() override {
     if (!options_.follow) return false;
-    constexpr int kMilliseconds = 100;
-    pollfd interrupt = {InterruptDescriptor(), POLLIN, 0};
-    poll(&interrupt, 1, kMilliseconds);
+    Pause(std::chrono::milliseconds(100));
     file_->LookAgain();
     return true;
   }

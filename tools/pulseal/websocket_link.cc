@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/pulseal/websocket_link.h"
 
-#include <poll.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -28,11 +26,6 @@ bool IsForGood(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition: return false;  // an endpoint that starts refuses for a while
     default: return true;
   }
-}
-
-void Pause(std::chrono::nanoseconds time) {
-  pollfd interrupt = {InterruptDescriptor(), POLLIN, 0};
-  poll(&interrupt, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()));
 }
 
 }  // namespace
@@ -62,7 +55,7 @@ absl::Status WebSocketLink::OpenAgain(const absl::Status& loss) {
                           absl::FormatDuration(absl::FromChrono(options_.patience))));
     }
     if (steady_clock::now() + pause_ >= *give_up_at_) break;
-    Pause(pause_);
+    Pause(std::chrono::duration_cast<std::chrono::milliseconds>(pause_));
     pause_ = std::clamp<std::chrono::nanoseconds>(2 * pause_, kFirstPause, kLongestPause);
     if (!Interrupted()) status = Connect();
     if (status.ok()) return status;

@@ -4,9 +4,9 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
+#include "tools/pulseal/metadata_schema.h"
 #include "tools/pulseal/websocket_url.h"
 #include "tools/pulseal/wire_text.h"
 
@@ -14,11 +14,6 @@ namespace pulseal::tools {
 namespace {
 
 constexpr const char* kCompressionNames[] = {"NONE", "LZ4", "ZLIB", "ZSTD", "SNAPPY"};
-constexpr uint64_t kLatestTime = 253'402'300'799'999;  // the end of the year 9999, in milliseconds since 1970
-
-absl::string_view AsAbsl(std::string_view text) { return absl::string_view(text.data(), text.size()); }
-
-std::string Base64(std::string_view bytes) { return absl::Base64Escape(AsAbsl(bytes)); }
 
 // Null where there is none: the endpoint writes null for what a message hasn't.
 const Json& Member(const Json& object, const char* name) {
@@ -31,9 +26,7 @@ absl::StatusOr<std::string> Base64Of(const Json& object, const char* name) {
   std::string bytes;
   const Json& value = Member(object, name);
   if (value.is_null()) return absl::InvalidArgumentError(absl::StrCat("there is no \"", name, "\""));
-  if (!value.is_string() || !absl::Base64Unescape(value.get_ref<const std::string&>(), &bytes)) {
-    return WrongMember(name, "base64");
-  }
+  if (absl::Status status = TakeBase64(name, value, &bytes); !status.ok()) return status;
   return bytes;
 }
 
@@ -82,11 +75,6 @@ absl::StatusOr<uint64_t> ReadTime(const Json& object, const char* name) {
       value.is_string() && absl::ParseTime(absl::RFC3339_full, value.get_ref<const std::string&>(), &time, nullptr);
   if (!is_time || time < absl::UnixEpoch()) return WrongMember(name, "a time such as 2025-01-31T12:00:00.000Z");
   return static_cast<uint64_t>(absl::ToUnixMillis(time));
-}
-
-std::string TimeText(uint64_t milliseconds) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromUnixMillis(static_cast<int64_t>(milliseconds)),
-                          absl::UTCTimeZone());
 }
 
 absl::StatusOr<EncryptionContext> ReadContext(const Json& object) {
