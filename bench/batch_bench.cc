@@ -93,18 +93,12 @@ void Decrypt(benchmark::State& state, Compression codec) {
 
 template <typename Backend>
 void FloorEncrypt(benchmark::State& state, Compression codec) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(SealBatch(codec).payload.size() - kTagSize);
-  uint64_t nonce = 0;
-  Repeat(state, [&] { return floor.Seal(++nonce, buffers.plaintext, buffers.sealed.data()); });
+  FloorSeal<Backend>(state, SealBatch(codec).payload.size() - kTagSize);
 }
 
 template <typename Backend>
 void FloorDecrypt(benchmark::State& state, Compression codec) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(SealBatch(codec).payload.size() - kTagSize);
-  if (!floor.Seal(1, buffers.plaintext, buffers.sealed.data())) return state.SkipWithError("nothing to open");
-  Repeat(state, [&] { return floor.Open(1, buffers.sealed, buffers.opened.data()); });
+  FloorOpen<Backend>(state, SealBatch(codec).payload.size() - kTagSize);
 }
 
 // With a new string and a new codec state for each batch.

@@ -63,9 +63,7 @@ Consumer MakeConsumer(size_t keys) {
 
 bool Delivers(Consumer& consumer, size_t index) {
   const SealedMessage& message = consumer.messages[index];
-  const Decision decision =
-      consumer.decryptor->Decrypt(message.metadata, message.payload, BuffersFor(kSize).opened_span());
-  return decision.action == Decision::Action::kDeliver;
+  return bench::Delivers(*consumer.decryptor, message.metadata, message.payload, BuffersFor(kSize));
 }
 
 template <typename Backend>
@@ -88,8 +86,7 @@ void Pulseal(benchmark::State& state, size_t keys) {
   Cycle cycle;
   Repeat(state, [&] {
     const SealedMessage& message = consumer.messages[cycle.Next()];
-    const Decision decision = consumer.decryptor->Decrypt(message.metadata, message.payload, buffers.opened_span());
-    return decision.action == Decision::Action::kDeliver;
+    return bench::Delivers(*consumer.decryptor, message.metadata, message.payload, buffers);
   });
 }
 

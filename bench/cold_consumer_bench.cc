@@ -37,8 +37,7 @@ SealedMessage MessageFor(const NamedKeyType& type) {
 }
 
 bool Delivers(MessageDecryptor& decryptor, const SealedMessage& message) {
-  const Decision decision = decryptor.Decrypt(message.metadata, message.payload, BuffersFor(kSize).opened_span());
-  return decision.action == Decision::Action::kDeliver;
+  return bench::Delivers(decryptor, message.metadata, message.payload, BuffersFor(kSize));
 }
 
 template <typename Backend>

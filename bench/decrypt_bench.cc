@@ -18,18 +18,7 @@ void Pulseal(benchmark::State& state, size_t size) {
   Buffers& buffers = BuffersFor(size);
   const SealedMessage message = Seal(*NewEncryptor<Backend>(), buffers.plaintext);
   buffers.sealed = message.payload;
-  Repeat(state, [&] {
-    const Decision decision = decryptor->Decrypt(message.metadata, buffers.sealed, buffers.opened_span());
-    return decision.action == Decision::Action::kDeliver;
-  });
-}
-
-template <typename Backend>
-void Floor(benchmark::State& state, size_t size) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(size);
-  if (!floor.Seal(1, buffers.plaintext, buffers.sealed.data())) return state.SkipWithError("nothing to open");
-  Repeat(state, [&] { return floor.Open(1, buffers.sealed, buffers.opened.data()); });
+  Repeat(state, [&] { return Delivers(*decryptor, message.metadata, buffers.sealed, buffers); });
 }
 
 void Textbook(benchmark::State& state, size_t size) {
@@ -49,7 +38,7 @@ const bool registered = [] {
       using Backend = decltype(backend);
       const std::string parameter = std::to_string(size);
       Register(Name("decrypt", "pulseal", Backend::kName, parameter), [size](auto& s) { Pulseal<Backend>(s, size); });
-      Register(Name("decrypt", "floor", Backend::kName, parameter), [size](auto& s) { Floor<Backend>(s, size); });
+      Register(Name("decrypt", "floor", Backend::kName, parameter), [size](auto& s) { FloorOpen<Backend>(s, size); });
     });
     Register(Name("decrypt", "textbook", "openssl", std::to_string(size)), [size](auto& s) { Textbook(s, size); });
   }

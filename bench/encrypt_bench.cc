@@ -16,16 +16,7 @@ template <typename Backend>
 void Pulseal(benchmark::State& state, size_t size) {
   const auto encryptor = NewEncryptor<Backend>();
   Buffers& buffers = BuffersFor(size);
-  Repeat(state,
-         [&] { return encryptor->Encrypt(buffers.plaintext, buffers.sealed_span(), buffers.fields_span()).ok(); });
-}
-
-template <typename Backend>
-void Floor(benchmark::State& state, size_t size) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(size);
-  uint64_t nonce = 0;
-  Repeat(state, [&] { return floor.Seal(++nonce, buffers.plaintext, buffers.sealed.data()); });
+  Repeat(state, [&] { return Encrypts(*encryptor, buffers); });
 }
 
 void Textbook(benchmark::State& state, size_t size) {
@@ -43,7 +34,7 @@ const bool registered = [] {
       using Backend = decltype(backend);
       const std::string parameter = std::to_string(size);
       Register(Name("encrypt", "pulseal", Backend::kName, parameter), [size](auto& s) { Pulseal<Backend>(s, size); });
-      Register(Name("encrypt", "floor", Backend::kName, parameter), [size](auto& s) { Floor<Backend>(s, size); });
+      Register(Name("encrypt", "floor", Backend::kName, parameter), [size](auto& s) { FloorSeal<Backend>(s, size); });
     });
     Register(Name("encrypt", "textbook", "openssl", std::to_string(size)), [size](auto& s) { Textbook(s, size); });
   }

@@ -32,8 +32,7 @@ template <typename Backend>
 void Encrypt(benchmark::State& state, int count) {
   const auto encryptor = NewEncryptor<Backend>(ReaderOf(count), Names(count));
   Buffers& buffers = BuffersFor(kSize);
-  Repeat(state,
-         [&] { return encryptor->Encrypt(buffers.plaintext, buffers.sealed_span(), buffers.fields_span()).ok(); });
+  Repeat(state, [&] { return Encrypts(*encryptor, buffers); });
   CountFields(state, encryptor->fields_size());
 }
 
@@ -44,27 +43,8 @@ void Decrypt(benchmark::State& state, int count) {
   Buffers& buffers = BuffersFor(kSize);
   const SealedMessage message = Seal(*encryptor, buffers.plaintext);
   buffers.sealed = message.payload;
-  Repeat(state, [&] {
-    const Decision decision = decryptor->Decrypt(message.metadata, buffers.sealed, buffers.opened_span());
-    return decision.action == Decision::Action::kDeliver;
-  });
+  Repeat(state, [&] { return Delivers(*decryptor, message.metadata, buffers.sealed, buffers); });
   CountFields(state, encryptor->fields_size());
-}
-
-template <typename Backend>
-void FloorEncrypt(benchmark::State& state) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(kSize);
-  uint64_t nonce = 0;
-  Repeat(state, [&] { return floor.Seal(++nonce, buffers.plaintext, buffers.sealed.data()); });
-}
-
-template <typename Backend>
-void FloorDecrypt(benchmark::State& state) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(kSize);
-  if (!floor.Seal(1, buffers.plaintext, buffers.sealed.data())) return state.SkipWithError("nothing to open");
-  Repeat(state, [&] { return floor.Open(1, buffers.sealed, buffers.opened.data()); });
 }
 
 void TextbookEncrypt(benchmark::State& state, int count) {
@@ -96,8 +76,8 @@ const bool registered = [] {
       Register(Name("recipients-decrypt", "pulseal", Backend::kName, parameter),
                [count](auto& s) { Decrypt<Backend>(s, count); });
     }
-    Register(Name("recipients-encrypt", "floor", Backend::kName, "any"), FloorEncrypt<Backend>);
-    Register(Name("recipients-decrypt", "floor", Backend::kName, "any"), FloorDecrypt<Backend>);
+    Register(Name("recipients-encrypt", "floor", Backend::kName, "any"), [](auto& s) { FloorSeal<Backend>(s, kSize); });
+    Register(Name("recipients-decrypt", "floor", Backend::kName, "any"), [](auto& s) { FloorOpen<Backend>(s, kSize); });
   });
   for (const int count : kCounts) {
     const std::string parameter = std::to_string(count);

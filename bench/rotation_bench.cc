@@ -147,9 +147,7 @@ void Pulseal(benchmark::State& state, const std::string& name, bool rotating) {
   Buffers& buffers = BuffersFor(kSize);
   std::unique_ptr<Ticker> ticker;
   if (rotating) ticker = std::make_unique<Ticker>([&encryptor] { encryptor->RotateAsync([](const absl::Status&) {}); });
-  MeasureRun(state, name, [&](std::chrono::nanoseconds) {
-    return encryptor->Encrypt(buffers.plaintext, buffers.sealed_span(), buffers.fields_span()).ok();
-  });
+  MeasureRun(state, name, [&](std::chrono::nanoseconds) { return Encrypts(*encryptor, buffers); });
   ticker.reset();
   const uint64_t rotations = encryptor->counters().rotations - 1;
   state.counters["rotations"] = static_cast<double>(rotations);

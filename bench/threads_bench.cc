@@ -41,40 +41,27 @@ void RegisterPulseal(size_t size, bool shared) {
                       benchmark::State& state) {
                     MessageEncryptor& encryptor = *encryptors[static_cast<size_t>(state.thread_index())];
                     Buffers& buffers = BuffersFor(size, state.thread_index());
-                    Repeat(state, [&] {
-                      return encryptor.Encrypt(buffers.plaintext, buffers.sealed_span(), buffers.fields_span()).ok();
-                    });
+                    Repeat(state, [&] { return Encrypts(encryptor, buffers); });
                   });
   const auto message = std::make_shared<SealedMessage>(Seal(*NewEncryptor<Backend>(), Text(size)));
-  RegisterThreads(
-      Name("threads-decrypt", WayOf(shared), Backend::kName, parameter),
-      [size, message, decryptors = MakePerThread<MessageDecryptor>(shared, [] { return NewDecryptor<Backend>(); })](
-          benchmark::State& state) {
-        MessageDecryptor& decryptor = *decryptors[static_cast<size_t>(state.thread_index())];
-        Buffers& buffers = BuffersFor(size, state.thread_index());
-        buffers.sealed = message->payload;
-        Repeat(state, [&] {
-          const Decision decision = decryptor.Decrypt(message->metadata, buffers.sealed, buffers.opened_span());
-          return decision.action == Decision::Action::kDeliver;
-        });
-      });
+  RegisterThreads(Name("threads-decrypt", WayOf(shared), Backend::kName, parameter),
+                  [size, message, decryptors = MakePerThread<MessageDecryptor>(shared, [] {
+                                    return NewDecryptor<Backend>();
+                                  })](benchmark::State& state) {
+                    MessageDecryptor& decryptor = *decryptors[static_cast<size_t>(state.thread_index())];
+                    Buffers& buffers = BuffersFor(size, state.thread_index());
+                    buffers.sealed = message->payload;
+                    Repeat(state, [&] { return Delivers(decryptor, message->metadata, buffers.sealed, buffers); });
+                  });
 }
 
 template <typename Backend>
 void RegisterFloor(size_t size) {
   const std::string parameter = std::to_string(size);
-  RegisterThreads(Name("threads-encrypt", "floor", Backend::kName, parameter), [size](benchmark::State& state) {
-    typename Backend::Floor floor;
-    Buffers& buffers = BuffersFor(size, state.thread_index());
-    uint64_t nonce = 0;
-    Repeat(state, [&] { return floor.Seal(++nonce, buffers.plaintext, buffers.sealed.data()); });
-  });
-  RegisterThreads(Name("threads-decrypt", "floor", Backend::kName, parameter), [size](benchmark::State& state) {
-    typename Backend::Floor floor;
-    Buffers& buffers = BuffersFor(size, state.thread_index());
-    floor.Seal(1, buffers.plaintext, buffers.sealed.data());
-    Repeat(state, [&] { return floor.Open(1, buffers.sealed, buffers.opened.data()); });
-  });
+  RegisterThreads(Name("threads-encrypt", "floor", Backend::kName, parameter),
+                  [size](benchmark::State& state) { FloorSeal<Backend>(state, size); });
+  RegisterThreads(Name("threads-decrypt", "floor", Backend::kName, parameter),
+                  [size](benchmark::State& state) { FloorOpen<Backend>(state, size); });
 }
 
 // One client, shared, as the threads of a producer share theirs.

@@ -103,13 +103,8 @@ void MoveTo(int processor) {
 template <typename Backend>
 class Subject {
  public:
-  bool Encrypt() {
-    return encryptor_->Encrypt(buffers_.plaintext, buffers_.sealed_span(), buffers_.fields_span()).ok();
-  }
-  bool Decrypt() {
-    const Decision decision = decryptor_->Decrypt(message_.metadata, message_.payload, buffers_.opened_span());
-    return decision.action == Decision::Action::kDeliver;
-  }
+  bool Encrypt() { return Encrypts(*encryptor_, buffers_); }
+  bool Decrypt() { return Delivers(*decryptor_, message_.metadata, message_.payload, buffers_); }
   // On each processor, since each has a state of its own; ends on one, where the thread then stays.
   bool WarmUp() {
     for (int processor = 0; processor < CPU_SETSIZE; ++processor) {

@@ -10,6 +10,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -102,6 +103,32 @@ void Repeat(benchmark::State& state, Message message) {
     if (!message()) return state.SkipWithError("a message failed");
     benchmark::ClobberMemory();
   }
+}
+
+// A message in the buffers, as Pulseal and as the floor encrypt and decrypt it.
+inline bool Encrypts(MessageEncryptor& encryptor, Buffers& buffers) {
+  return encryptor.Encrypt(buffers.plaintext, buffers.sealed_span(), buffers.fields_span()).ok();
+}
+inline bool Delivers(MessageDecryptor& decryptor, std::string_view metadata, std::string_view payload,
+                     Buffers& buffers) {
+  const Decision decision = decryptor.Decrypt(metadata, payload, buffers.opened_span());
+  return decision.action == Decision::Action::kDeliver;
+}
+
+template <typename Backend>
+void FloorSeal(benchmark::State& state, size_t size) {
+  typename Backend::Floor floor;
+  Buffers& buffers = BuffersFor(size, state.thread_index());
+  uint64_t nonce = 0;
+  Repeat(state, [&] { return floor.Seal(++nonce, buffers.plaintext, buffers.sealed.data()); });
+}
+
+template <typename Backend>
+void FloorOpen(benchmark::State& state, size_t size) {
+  typename Backend::Floor floor;
+  Buffers& buffers = BuffersFor(size, state.thread_index());
+  if (!floor.Seal(1, buffers.plaintext, buffers.sealed.data())) return state.SkipWithError("nothing to open");
+  Repeat(state, [&] { return floor.Open(1, buffers.sealed, buffers.opened.data()); });
 }
 
 // "CASE/WAY/BACKEND/PARAMETER"
