@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A broker of Pulsar's binary protocol in a thread, for tests: polite unless it is told what to do differently."""
+import pathlib
 import socket
 import struct
+import sys
 import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support/python"))
+import pulsar_bytes  # noqa: E402
 
 # BaseCommand.Type, which is also the number of the command's field.
 CONNECT, CONNECTED, SUBSCRIBE, PRODUCER, SEND, SEND_RECEIPT, SEND_ERROR, MESSAGE, ACK, FLOW = range(2, 12)
@@ -10,50 +15,21 @@ SUCCESS, ERROR, CLOSE_PRODUCER, CLOSE_CONSUMER, PRODUCER_SUCCESS, PING, PONG, RE
 LOOKUP, LOOKUP_RESPONSE = 23, 24
 
 
-def varint(number):
-    out = bytearray()
-    number &= (1 << 64) - 1
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes(out) + bytes([number])
-
-
 def encode(fields):
     """Protocol Buffers from {number: int, text, bytes or list of them}."""
-    out = b""
+    pairs = []
     for number, values in fields.items():
         for value in values if isinstance(values, list) else [values]:
-            if isinstance(value, int):
-                out += varint(number << 3) + varint(value)
-            else:
-                value = value.encode() if isinstance(value, str) else value
-                out += varint(number << 3 | 2) + varint(len(value)) + value
-    return out
+            pairs.append((number, value.encode() if isinstance(value, str) else value))
+    return pulsar_bytes.serialized(*pairs)
 
 
 def decode(data):
     """{number: list of int or bytes}."""
-    fields, at = {}, 0
-
-    def take():
-        nonlocal at
-        number = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            number |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return number
-
-    while at < len(data):
-        tag = take()
-        value = take()
-        if tag & 7 == 2:
-            value, at = data[at:at + value], at + value
-        fields.setdefault(tag >> 3, []).append(value)
-    return fields
+    decoded = {}
+    for number, value in pulsar_bytes.fields(data):
+        decoded.setdefault(number, []).append(value)
+    return decoded
 
 
 def frame(kind, fields, entry=b""):

@@ -11,23 +11,15 @@ import snappy
 import zstandard
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support/python"))
-from pulsar_bytes import stored_entry, topic_file  # noqa: E402
-
-
-def varint(value):
-    out = b""
-    while value >= 0x80:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
+from pulsar_bytes import stored_entry, to_varint, topic_file  # noqa: E402
 
 
 def number(field, value):
-    return varint(field << 3) + varint(value % 2**64)
+    return to_varint(field << 3) + to_varint(value % 2**64)
 
 
 def text(field, value):
-    return varint(field << 3 | 2) + varint(len(value)) + value
+    return to_varint(field << 3 | 2) + to_varint(len(value)) + value
 
 
 def pair(field, name, value):
