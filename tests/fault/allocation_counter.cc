@@ -13,7 +13,7 @@ namespace {
 thread_local size_t allocations = 0;
 thread_local bool openssl_may_allocate = true;
 thread_local size_t until_failure = 0;  // zero: none
-std::atomic<long> live_in_openssl{0};
+std::atomic<long> live_for_contexts{0};
 
 void* Counted(void* memory) {
   ++allocations;
@@ -26,19 +26,29 @@ void* Allocate(size_t size, size_t alignment) {
   return Counted(memory);
 }
 
+void* AllocateAligned(size_t size, std::align_val_t alignment) {
+  ++live_for_contexts;
+  return Allocate(size, static_cast<size_t>(alignment));
+}
+
+void FreeAligned(void* memory) {
+  if (memory != nullptr) --live_for_contexts;
+  std::free(memory);
+}
+
 // OpenSSL takes them only before its first allocation.
 [[maybe_unused]] const bool hooked = [] {
   const auto allocate = [](size_t size, const char*, int) -> void* {
     if (!openssl_may_allocate) return nullptr;
-    ++live_in_openssl;
+    ++live_for_contexts;
     return Counted(std::malloc(size));
   };
   const auto reallocate = [](void* memory, size_t size, const char*, int) {
-    if (memory == nullptr) ++live_in_openssl;
+    if (memory == nullptr) ++live_for_contexts;
     return Counted(std::realloc(memory, size));
   };
   const auto release = [](void* memory, const char*, int) {
-    if (memory != nullptr) --live_in_openssl;
+    if (memory != nullptr) --live_for_contexts;
     std::free(memory);
   };
   if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1) std::abort();
@@ -52,8 +62,8 @@ void* operator new(size_t size) {
   return Allocate(size, 0);
 }
 void* operator new[](size_t size) { return Allocate(size, 0); }
-void* operator new(size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
-void* operator new[](size_t size, std::align_val_t alignment) { return Allocate(size, static_cast<size_t>(alignment)); }
+void* operator new(size_t size, std::align_val_t alignment) { return AllocateAligned(size, alignment); }
+void* operator new[](size_t size, std::align_val_t alignment) { return AllocateAligned(size, alignment); }
 void* operator new(size_t size, const std::nothrow_t&) noexcept {
   if (until_failure > 0 && --until_failure == 0) return nullptr;
   return Allocate(size, 0);
@@ -65,10 +75,10 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(m
 void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { FreeAligned(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { FreeAligned(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { FreeAligned(memory); }
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept { FreeAligned(memory); }
 
 namespace pulseal::testing {
 
@@ -80,6 +90,6 @@ void FailOneAllocation(size_t successes) { until_failure = successes + 1; }
 
 bool AllocationHasFailed() { return std::exchange(until_failure, 0) == 0; }
 
-long LiveOpenSslAllocations() { return live_in_openssl; }
+long LiveContextAllocations() { return live_for_contexts; }
 
 }  // namespace pulseal::testing

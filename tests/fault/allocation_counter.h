@@ -9,8 +9,9 @@ namespace pulseal::testing {
 // How often this thread has allocated so far, by operator new and by OpenSSL.
 size_t Allocations();
 
-// How many of OpenSSL's allocations are not freed yet, of all threads.
-long LiveOpenSslAllocations();  // NOLINT(google-runtime-int)
+// What an AEAD's keyed context lives in and is not freed yet, of all threads: OpenSSL's allocations, and those of operator
+// new that ask for an alignment of their own.
+long LiveContextAllocations();  // NOLINT(google-runtime-int)
 
 // Whether OpenSSL gets memory when it asks for some on this thread.
 void LetOpenSslAllocate(bool allowed);

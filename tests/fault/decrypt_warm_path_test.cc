@@ -13,6 +13,7 @@
 #include "pulseal/error.h"
 #include "pulseal/message_decryptor.h"
 #include "tests/fault/allocation_counter.h"
+#include "tests/support/each_aead.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/made_message.h"
 
@@ -22,6 +23,7 @@ namespace {
 using testing::Allocations;
 using testing::FakeKeyWrapper;
 using testing::LetOpenSslAllocate;
+using testing::LiveContextAllocations;
 using testing::MadeMessage;
 using testing::Seal;
 using testing::ViewOf;
@@ -33,10 +35,11 @@ TEST(AllocationCounter, SeesOneOfOurs) {
   EXPECT_EQ(Allocations() - before, 2u) << planted->size();
 }
 
-class DecryptWarmPath : public ::testing::Test {
+class DecryptWarmPath : public ::testing::TestWithParam<AeadChoice> {
  protected:
   DecryptWarmPath() {
     options_.key_wrapper = wrapper_;
+    options_.aead = GetParam();
     options_.background.mode = Background::Mode::kMaintain;
     options_.background.clock = [this] {
       ++clock_reads_;
@@ -64,7 +67,7 @@ class DecryptWarmPath : public ::testing::Test {
   char out_[64];
 };
 
-TEST_F(DecryptWarmPath, ACachedKeyCostsNothing) {
+TEST_P(DecryptWarmPath, ACachedKeyCostsNothing) {
   const MadeMessage message = Seal("hello", {"orders", "audit"});
   const std::string metadata = message.metadata();
   EXPECT_EQ(CostWhenWarm([&] {
@@ -79,7 +82,7 @@ TEST_F(DecryptWarmPath, ACachedKeyCostsNothing) {
             kNothing);
 }
 
-TEST_F(DecryptWarmPath, AViewCostsNothing) {
+TEST_P(DecryptWarmPath, AViewCostsNothing) {
   MadeMessage message = Seal("hello", {"orders", "audit"});
   message.keys[1].metadata["version"] = std::string(200, '1');
   const ViewOf view(message);
@@ -90,7 +93,7 @@ TEST_F(DecryptWarmPath, AViewCostsNothing) {
             kNothing);
 }
 
-TEST_F(DecryptWarmPath, ManyKeysInTurnCostNothing) {
+TEST_P(DecryptWarmPath, ManyKeysInTurnCostNothing) {
   std::vector<MadeMessage> messages;
   std::vector<std::string> metadata;
   for (int i = 0; i < 10; ++i) {
@@ -106,7 +109,7 @@ TEST_F(DecryptWarmPath, ManyKeysInTurnCostNothing) {
             kNothing);
 }
 
-TEST_F(DecryptWarmPath, AKnownFailureCostsNothing) {
+TEST_P(DecryptWarmPath, AKnownFailureCostsNothing) {
   wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
   const MadeMessage message = Seal("hello", {"nobody"});
   const std::string metadata = message.metadata();
@@ -117,7 +120,7 @@ TEST_F(DecryptWarmPath, AKnownFailureCostsNothing) {
             kNothing);
 }
 
-TEST_F(DecryptWarmPath, KnownFailuresOfSeveralWrappedKeysCostNothing) {
+TEST_P(DecryptWarmPath, KnownFailuresOfSeveralWrappedKeysCostNothing) {
   wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
   wrapper_->SetStatus("orders", absl::UnauthenticatedError("x"));
   const MadeMessage message = Seal("hello", {"nobody", "orders"});
@@ -129,7 +132,7 @@ TEST_F(DecryptWarmPath, KnownFailuresOfSeveralWrappedKeysCostNothing) {
             kNothing);
 }
 
-TEST_F(DecryptWarmPath, AForgedPayloadCostsNothing) {
+TEST_P(DecryptWarmPath, AForgedPayloadCostsNothing) {
   MadeMessage message = Seal("hello", {"orders"});
   const std::string metadata = message.metadata();
   decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
@@ -141,8 +144,8 @@ TEST_F(DecryptWarmPath, AForgedPayloadCostsNothing) {
             kNothing);
 }
 
-// A keyed context lives in OpenSSL's memory: none may be left of a key that the cache has let go.
-TEST_F(DecryptWarmPath, AFailingCipherIsNotNowWhateverTheAction) {
+TEST_P(DecryptWarmPath, AFailingCipherIsNotNowWhateverTheAction) {
+  if (GetParam() != AeadChoice::kOpenSsl) GTEST_SKIP() << "only OpenSSL's can fail";
   options_.failure_action = ConsumerCryptoFailureAction::kDiscard;
   decryptor_ = *MessageDecryptor::Create(options_);
   const MadeMessage message = Seal("hello", {"orders"});
@@ -159,17 +162,18 @@ TEST_F(DecryptWarmPath, AFailingCipherIsNotNowWhateverTheAction) {
   EXPECT_EQ(decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_)).payload, "hello");
 }
 
-TEST_F(DecryptWarmPath, ForgetLeavesNoKeyedContextInAnyLane) {
+// None may be left of a key that the cache has let go.
+TEST_P(DecryptWarmPath, ForgetLeavesNoKeyedContextInAnyLane) {
   const MadeMessage message = Seal("hello", {"orders"});
   const std::string metadata = message.metadata();
-  const auto before = testing::LiveOpenSslAllocations();
+  const auto before = LiveContextAllocations();
   ASSERT_EQ(decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_)).action, Action::kDeliver);
-  ASSERT_GT(testing::LiveOpenSslAllocations(), before);
+  ASSERT_GT(LiveContextAllocations(), before);
   decryptor_->Forget();
-  EXPECT_EQ(testing::LiveOpenSslAllocations(), before);
+  EXPECT_EQ(LiveContextAllocations(), before);
 }
 
-TEST_F(DecryptWarmPath, ALaneInUseLetsGoOfAnEvictedKeyWithItsNextMessage) {
+TEST_P(DecryptWarmPath, ALaneInUseLetsGoOfAnEvictedKeyWithItsNextMessage) {
   options_.cache_max_keys = 1;
   decryptor_ = *MessageDecryptor::Create(options_);
   const auto decrypt = [this](const char* name) {
@@ -181,14 +185,14 @@ TEST_F(DecryptWarmPath, ALaneInUseLetsGoOfAnEvictedKeyWithItsNextMessage) {
   CPU_SET(static_cast<size_t>(sched_getcpu()), &one);
   ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0) << "one processor, and so one lane";
   decrypt("first");
-  const auto with_one_key = testing::LiveOpenSslAllocations();
+  const auto with_one_key = LiveContextAllocations();
   decrypt("second");
-  EXPECT_GT(testing::LiveOpenSslAllocations(), with_one_key);
+  EXPECT_GT(LiveContextAllocations(), with_one_key);
   decrypt("second");
-  EXPECT_EQ(testing::LiveOpenSslAllocations(), with_one_key);
+  EXPECT_EQ(LiveContextAllocations(), with_one_key);
 }
 
-TEST_F(DecryptWarmPath, PlaintextCostsNothing) {
+TEST_P(DecryptWarmPath, PlaintextCostsNothing) {
   const std::string metadata = MadeMessage().metadata();
   EXPECT_EQ(CostWhenWarm([&] {
               const Decision decision = decryptor_->Decrypt(metadata, "hello", absl::Span<char>());
@@ -196,6 +200,8 @@ TEST_F(DecryptWarmPath, PlaintextCostsNothing) {
             }),
             kNothing);
 }
+
+INSTANTIATE_TEST_SUITE_P(, DecryptWarmPath, testing::EachAead(), testing::AeadName);
 
 }  // namespace
 }  // namespace pulseal

@@ -9,6 +9,7 @@
 
 #include "pulseal/message_encryptor.h"
 #include "tests/fault/allocation_counter.h"
+#include "tests/support/each_aead.h"
 #include "tests/support/fake_key_wrapper.h"
 
 namespace pulseal {
@@ -16,13 +17,14 @@ namespace {
 
 using testing::Allocations;
 using testing::FakeKeyWrapper;
-using testing::LiveOpenSslAllocations;
+using testing::LiveContextAllocations;
 
-class EncryptWarmPath : public ::testing::Test {
+class EncryptWarmPath : public ::testing::TestWithParam<AeadChoice> {
  protected:
   EncryptWarmPath() {
     options_.key_names = {"orders", "audit"};
     options_.key_wrapper = std::make_shared<FakeKeyWrapper>();
+    options_.aead = GetParam();
     options_.background.mode = Background::Mode::kMaintain;
     options_.background.clock = [this] {
       ++clock_reads_;
@@ -48,19 +50,19 @@ class EncryptWarmPath : public ::testing::Test {
   char out_[64], fields_[1024];
 };
 
-TEST_F(EncryptWarmPath, AMessageInBuffersOfTheCallersCostsNothing) {
+TEST_P(EncryptWarmPath, AMessageInBuffersOfTheCallersCostsNothing) {
   ExpectNoCostWhenWarm([&] {
     const auto sealed = encryptor_->Encrypt("hello", absl::MakeSpan(out_), absl::MakeSpan(fields_));
     ASSERT_TRUE(sealed.ok()) << sealed.status();
   });
 }
 
-TEST_F(EncryptWarmPath, AMessageInStringsThatAreLargeEnoughCostsNothing) {
+TEST_P(EncryptWarmPath, AMessageInStringsThatAreLargeEnoughCostsNothing) {
   std::string out, fields;
   ExpectNoCostWhenWarm([&] { ASSERT_TRUE(encryptor_->Encrypt("hello", &out, &fields).ok()); });
 }
 
-TEST_F(EncryptWarmPath, ARefusedMessageCostsNoAllocation) {
+TEST_P(EncryptWarmPath, ARefusedMessageCostsNoAllocation) {
   options_.rotation.messages = options_.rotation.hard_messages = 1;
   const auto wrapper = std::make_shared<FakeKeyWrapper>();
   options_.key_wrapper = wrapper;
@@ -82,17 +84,19 @@ TEST_F(EncryptWarmPath, ARefusedMessageCostsNoAllocation) {
 }
 
 // A lane that nobody uses again would keep a retired key's context, and the key in it, for as long as the encryptor.
-TEST_F(EncryptWarmPath, ARetiredKeyLeavesTheLanes) {
+TEST_P(EncryptWarmPath, ARetiredKeyLeavesTheLanes) {
   const auto send = [this] {
     ASSERT_TRUE(encryptor_->Encrypt("hello", absl::MakeSpan(out_), absl::MakeSpan(fields_)).ok());
   };
   send();
   ASSERT_TRUE(encryptor_->Rotate().ok());
   send();
-  const auto with_a_context = LiveOpenSslAllocations();
+  const auto with_a_context = LiveContextAllocations();
   ASSERT_TRUE(encryptor_->Rotate().ok());
-  EXPECT_LT(LiveOpenSslAllocations(), with_a_context);
+  EXPECT_LT(LiveContextAllocations(), with_a_context);
 }
+
+INSTANTIATE_TEST_SUITE_P(, EncryptWarmPath, testing::EachAead(), testing::AeadName);
 
 }  // namespace
 }  // namespace pulseal
