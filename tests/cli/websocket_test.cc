@@ -169,6 +169,14 @@ TEST_F(WebSocketTest, ProducingGoesOnWhenTheEndpointIsRestarted) {
   EXPECT_GE(Endpoint()["restarts"], 3);
 }
 
+// Receipts that came before a connection was closed count, however much else was under way.
+TEST_F(WebSocketTest, WhatHasItsReceiptIsNotSentAgain) {
+  EXPECT_EQ(Beside("--close-every 100", "seq 1500 | pulseal produce $URL/orders --to orders 2> err"),
+            (Outcome{0, "", ""}));
+  EXPECT_EQ(Endpoint()["stored"]["persistent/public/default/orders"], 1500);
+  EXPECT_EQ(Endpoint()["connects"], 15);
+}
+
 TEST_F(WebSocketTest, NothingIsLostWhenTheEndpointIsRestartedAndLittleComesTwice) {
   const Outcome both =
       Beside("--restart-every 700",
@@ -290,7 +298,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misbehaviour{"--fault http-garbage", "doesn't answer as a WebSocket endpoint does"},
         Misbehaviour{"--token t", "not authorised (401 Unauthorized); --token-file FILE or PULSEAL_TOKEN"},
         Misbehaviour{"--fault refuse=409", "the endpoint refuses: 409 No: HTTP ERROR 409 Failed to create consumer"},
-        Misbehaviour{"--fault bad-frame", "the connection is lost: what came is no WebSocket frame"},
+        Misbehaviour{"--fault bad-frame", "the connection is lost: The WebSocket frame contained an illegal opcode"},
         Misbehaviour{"--fault no-json", "the endpoint sends what is no message: \"what? \\x1b[31m\""},
         Misbehaviour{"--fault no-member", "the endpoint sends what is no message: \"{\\\"hello\\\""},
         Misbehaviour{"--fault huge-frame", "the endpoint sends a frame that is longer than any message can be"},

@@ -41,6 +41,7 @@ constexpr size_t kMostHeldBytes = 16 * 1024 * 1024;
 // Half of it is how long a silent endpoint is left alone before it is pinged.
 constexpr auto kSilence = std::chrono::seconds(60);
 constexpr auto kGraceOnInterrupt = std::chrono::seconds(3);
+constexpr auto kToTellWhy = std::chrono::seconds(1);
 constexpr size_t kMostOfAnswer = 200;  // bytes of a refusal that are shown
 
 // Runs what is asynchronous below until it is done or time is up.
@@ -120,8 +121,7 @@ absl::Status Lost(const error_code& error, const websocket::close_reason& reason
     return absl::ResourceExhaustedError("the endpoint sends a frame that is longer than any message can be");
   }
   if (reason.code == websocket::close_code::none) {
-    return absl::UnavailableError(
-        absl::StrCat("the connection is lost: ", error ? error.message() : "what came is no WebSocket frame"));
+    return absl::UnavailableError(absl::StrCat("the connection is lost: ", error.message()));
   }
   const std::string why = absl::StrCat(reason.code, reason.reason.empty() ? "" : ": ",
                                        WireText({reason.reason.data(), reason.reason.size()}));
@@ -199,18 +199,18 @@ class Connection final : public WebSocketConnection {
   }
 
   absl::Status Send(std::string_view text, Deadline deadline) override {
-    absl::Status status = Step(
-        "the endpoint takes nothing", deadline,
-        [this, text](auto done) {
-          websocket_.async_write(asio::buffer(text.data(), text.size()),
-                                 [done](error_code error, size_t) { done(error); });
-        },
-        Loop::AtInterrupt::kHurry);
-    if (status.ok() && !error_) return status;
+    done_ = false;
+    websocket_.async_write(asio::buffer(text.data(), text.size()), [this](error_code error, size_t) {
+      error_ = error;
+      done_ = true;
+    });
+    loop_.RunUntil([this] { return done_ || IsLost(); }, deadline, Loop::AtInterrupt::kHurry);
+    if (done_ && !error_) return absl::OkStatus();
+    if (!done_ && !IsLost()) return TimeIsUp("the endpoint takes nothing");
     // Why the other side closed stands in what it sent last.
-    loop_.RunUntil([this] { return IsLost(); }, std::chrono::steady_clock::now() + std::chrono::seconds(1),
+    loop_.RunUntil([this] { return IsLost(); }, std::chrono::steady_clock::now() + kToTellWhy,
                    Loop::AtInterrupt::kHurry);
-    return IsLost() || status.ok() ? Lost(read_error_ ? read_error_ : error_, websocket_.reason()) : status;
+    return WhyLost();
   }
 
   absl::StatusOr<std::optional<std::string>> Receive(Deadline deadline) override {
@@ -222,11 +222,8 @@ class Connection final : public WebSocketConnection {
       held_bytes_ -= text.size();
       return text;
     }
-    if (!IsLost()) return std::optional<std::string>();
-    // The connection is closed a little before the read that it was closed for ends, and says why.
-    loop_.RunUntil([this] { return !reading_; }, std::chrono::steady_clock::now() + std::chrono::seconds(1),
-                   Loop::AtInterrupt::kHurry);
-    return Lost(read_error_, websocket_.reason());
+    if (IsLost()) return WhyLost();
+    return std::optional<std::string>();
   }
 
   void Close(Deadline deadline) override {
@@ -260,14 +257,23 @@ class Connection final : public WebSocketConnection {
       error_ = error;
       done_ = true;
     });
-    const bool was_open = websocket_.is_open();
-    const auto is_done = [this, was_open] { return done_ || (was_open && IsLost()); };
-    if (loop_.RunUntil(is_done, deadline, at_interrupt) && done_) return absl::OkStatus();
+    if (loop_.RunUntil([this] { return done_; }, deadline, at_interrupt)) return absl::OkStatus();
     return TimeIsUp(no_answer);
   }
 
   // Also where the endpoint has said goodbye, or broken the protocol, and leaves the connection open.
   bool IsLost() const { return read_error_ || !websocket_.is_open(); }
+
+  absl::Status WhyLost() {
+    // Beast tells what broke the protocol when the connection has ended, which is left to the other side.
+    error_code ignored;
+    if (websocket_.reason().code == websocket::close_code::none) {
+      beast::get_lowest_layer(websocket_).shutdown(tcp::socket::shutdown_both, ignored);
+      loop_.RunUntil([this] { return bool(read_error_); }, std::chrono::steady_clock::now() + kToTellWhy,
+                     Loop::AtInterrupt::kHurry);
+    }
+    return Lost(read_error_ ? read_error_ : error_, websocket_.reason());
+  }
 
   Loop loop_;
   websocket::stream<Stream> websocket_;

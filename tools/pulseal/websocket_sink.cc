@@ -110,11 +110,23 @@ class WebSocketSink final : public TopicSink {
   }
 
   absl::Status SendAllAgain(absl::Status loss) {
+    TakeReceiptsThatCame();
     while (!loss.ok()) {
       if (absl::Status status = link_.OpenAgain(loss); !status.ok()) return status;
       loss = SendUnconfirmed();
+      if (!loss.ok()) TakeReceiptsThatCame();
     }
     return absl::OkStatus();
+  }
+
+  // What has its receipt must not be sent again.
+  void TakeReceiptsThatCame() {
+    while (true) {
+      const absl::StatusOr<std::optional<std::string>> text = link_.connection().Receive(Deadline());
+      if (!text.ok() || !text->has_value()) return;
+      const absl::StatusOr<WebSocketReceipt> receipt = ReadWebSocketReceipt(**text);
+      if (!receipt.ok() || (receipt->status.ok() && !Confirm(receipt->number).ok())) return;
+    }
   }
 
   absl::Status SendUnconfirmed() {

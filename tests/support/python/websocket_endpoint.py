@@ -107,7 +107,7 @@ class Endpoint:
         self.connections = set()
         self.count = {"connects": 0, "frames": 0, "acknowledgements": 0, "too_early": 0, "permits": 0, "handshakes": 0, "restarts": 0,
                       "most_permits_open": 0}
-        self.until_restart = options.restart_every
+        self.until_restart = 0
         self.send_errors = options.send_errors
         self.listener = None
         self.port = 0
@@ -118,6 +118,7 @@ class Endpoint:
     # The listener, and its restarts.
 
     def listen(self):
+        self.until_restart = self.options.restart_every
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=50)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
@@ -146,7 +147,6 @@ class Endpoint:
             self.count["frames"] += 1
             self.until_restart -= 1
             if self.until_restart == 0:
-                self.until_restart = self.options.restart_every
                 threading.Thread(target=self.restart, daemon=True).start()
                 raise Gone
 
@@ -232,6 +232,7 @@ class Endpoint:
 
     def take_messages(self, connection, topic, query):
         keys = json.loads(base64.b64decode(query["encryptionKeys"])) if "encryptionKeys" in query else {}
+        receipts = 0
         while True:
             opcode, data = connection.read_frame()
             if opcode == CLOSE:
@@ -258,6 +259,11 @@ class Endpoint:
                 index = len(stored) - 1
             self.frame_came()
             connection.write_json({"result": "ok", "messageId": message_id(index), "context": message["context"]})
+            receipts += 1
+            if receipts == self.options.close_every:
+                connection.close(1001, "going away")
+                while True:  # until the client goes
+                    connection.read(1)
 
     # Consumers.
 
@@ -389,6 +395,7 @@ def arguments():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--load", action="append", default=[], help="TOPIC=FILE: the entries of a topic file")
     parser.add_argument("--restart-every", type=int, default=0, help="frames that are receipts or acknowledgements")
+    parser.add_argument("--close-every", type=int, default=0, help="receipts, after which a connection is closed in order")
     parser.add_argument("--fault", default="")
     parser.add_argument("--refusals", type=int, default=0)
     parser.add_argument("--send-errors", type=int, default=0)
