@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -177,6 +178,19 @@ TEST_F(WebSocketTest, WhatHasItsReceiptIsNotSentAgain) {
   EXPECT_EQ(Endpoint()["connects"], 15);
 }
 
+// The endpoint may say what it likes of a message, and when: here while the message is still being sent, and then goodbye.
+TEST_F(WebSocketTest, AReceiptForWhatIsStillBeingSent) {
+  const Outcome produced =
+      Beside("--fault close-early --max-text 8000000",
+             "{ head -c 5000000 /dev/zero; echo; echo last; } | pulseal produce $URL/orders --to orders --json "
+             "--give-up-after 3s");
+  EXPECT_EQ(produced.status, 0) << produced;
+  EXPECT_EQ(Json::parse(produced.out)["messages"], 2);
+  EXPECT_THAT(produced.err, HasSubstr("the endpoint closed the connection (1001: \"going away\"); trying again"));
+  EXPECT_EQ(Endpoint()["stored"]["persistent/public/default/orders"], 1);
+  EXPECT_EQ(Endpoint()["connects"], 2);
+}
+
 TEST_F(WebSocketTest, NothingIsLostWhenTheEndpointIsRestartedAndLittleComesTwice) {
   const Outcome both =
       Beside("--restart-every 700",
@@ -270,6 +284,8 @@ struct Misbehaviour {
   const char* message;
 };
 
+void PrintTo(const Misbehaviour& misbehaviour, std::ostream* stream) { *stream << misbehaviour.options; }
+
 class MisbehavingEndpointTest : public WebSocketTest, public ::testing::WithParamInterface<Misbehaviour> {};
 
 TEST_P(MisbehavingEndpointTest, EndsConsuming) {
@@ -342,6 +358,7 @@ TEST_F(WebSocketTest, AMessageThatIsTooLongForTheEndpoint) {
   EXPECT_EQ(produced.status, 3);
   EXPECT_THAT(produced.err, HasSubstr(": a message is too long for the endpoint (1009: \"Text message size ["));
   EXPECT_THAT(produced.err, HasSubstr("its operator can raise webSocketMaxTextFrameSize (10 messages recorded)\n"));
+  EXPECT_EQ(Endpoint()["stored"]["persistent/public/default/orders"], 10);
 }
 
 TEST_F(WebSocketTest, Tokens) {
@@ -436,8 +453,11 @@ TEST_F(WebSocketTest, WhatIsNoUseOfAUrl) {
                   ": only for a topic file: Pulsar's WebSocket endpoint takes neither batches nor chunks of what is "
                   "encrypted\n");
   }
-  EXPECT_EQ(usage("produce " + url + "--to orders --on-failure send"),
-            "pulseal: --on-failure: send is only for a topic file\n");
+  EXPECT_EQ(
+      usage("produce " + url + "--to orders --on-failure send"),
+      "pulseal: --on-failure: send is only for a topic file: a connection to Pulsar's WebSocket endpoint is opened "
+      "with its wrapped keys, and everything on it counts as encrypted; leave the option out, and what can't be "
+      "encrypted isn't sent\n");
   EXPECT_EQ(
       usage("consume " + url),
       "pulseal: --subscription: a ws:// or wss:// topic needs one: the name under which Pulsar remembers what was "

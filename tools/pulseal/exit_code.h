@@ -8,15 +8,15 @@ namespace pulseal::tools {
 // as 128 and the signal's number: 130 for SIGINT.
 enum class ExitCode {
   kDone = 0,
-  kMessagesLeft = 1,  // some message could not be read or written, or a key file can't serve
+  kMessagesLeft = 1,  // some message could not be read or written, the others were; or a key file can't serve
   kUsage = 2,
-  kEnvironment = 3,  // a file, a key, the disk
+  kEnvironment = 3,  // a file, a key, the disk, an endpoint; what was still to do wasn't done
 };
 
 // For every command's help.
 inline constexpr char kExitCodeHelp[] =
     "Exit status: 0 done, 1 some message could not be read or written or a key file can't serve, 2 usage,\n"
-    "3 a file, key or disk failed, 130 interrupted.";
+    "3 a file, key, disk or endpoint failed, 130 interrupted.";
 
 }  // namespace pulseal::tools
 

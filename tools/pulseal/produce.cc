@@ -221,7 +221,10 @@ absl::Status CheckUse(const CLI::App& app, const Arguments& arguments) {
         "each");
   }
   if (arguments.on_failure != "send") return status;
-  return absl::InvalidArgumentError("--on-failure: send is only for a topic file");
+  return absl::InvalidArgumentError(
+      "--on-failure: send is only for a topic file: a connection to Pulsar's WebSocket endpoint is opened with its "
+      "wrapped "
+      "keys, and everything on it counts as encrypted; leave the option out, and what can't be encrypted isn't sent");
 }
 
 absl::StatusOr<std::unique_ptr<TopicSink>> OpenTopic(const Arguments& arguments) {

@@ -41,7 +41,7 @@ constexpr size_t kMostHeldBytes = 16 * 1024 * 1024;
 // Half of it is how long a silent endpoint is left alone before it is pinged.
 constexpr auto kSilence = std::chrono::seconds(60);
 constexpr auto kGraceOnInterrupt = std::chrono::seconds(3);
-constexpr auto kToTellWhy = std::chrono::seconds(1);
+constexpr auto kToEnd = std::chrono::seconds(1);
 constexpr size_t kMostOfAnswer = 200;  // bytes of a refusal that are shown
 
 // Runs what is asynchronous below until it is done or time is up.
@@ -206,11 +206,9 @@ class Connection final : public WebSocketConnection {
     });
     loop_.RunUntil([this] { return done_ || IsLost(); }, deadline, Loop::AtInterrupt::kHurry);
     if (done_ && !error_) return absl::OkStatus();
-    if (!done_ && !IsLost()) return TimeIsUp("the endpoint takes nothing");
-    // Why the other side closed stands in what it sent last.
-    loop_.RunUntil([this] { return IsLost(); }, std::chrono::steady_clock::now() + kToTellWhy,
-                   Loop::AtInterrupt::kHurry);
-    return WhyLost();
+    if (done_ || IsLost()) return WhyLost();
+    End();
+    return TimeIsUp("the endpoint takes nothing");
   }
 
   absl::StatusOr<std::optional<std::string>> Receive(Deadline deadline) override {
@@ -261,18 +259,34 @@ class Connection final : public WebSocketConnection {
     return TimeIsUp(no_answer);
   }
 
-  // Also where the endpoint has said goodbye, or broken the protocol, and leaves the connection open.
-  bool IsLost() const { return read_error_ || !websocket_.is_open(); }
+  // Also where the endpoint has said goodbye, or broken the protocol, and leaves the connection open. To Beast it is open
+  // after a goodbye until what is being written is out.
+  bool IsLost() const {
+    return read_error_ || !websocket_.is_open() || websocket_.reason().code != websocket::close_code::none;
+  }
 
   absl::Status WhyLost() {
-    // Beast tells what broke the protocol when the connection has ended, which is left to the other side.
-    error_code ignored;
-    if (websocket_.reason().code == websocket::close_code::none) {
-      beast::get_lowest_layer(websocket_).shutdown(tcp::socket::shutdown_both, ignored);
-      loop_.RunUntil([this] { return bool(read_error_); }, std::chrono::steady_clock::now() + kToTellWhy,
-                     Loop::AtInterrupt::kHurry);
-    }
+    // Why the other side closed stands in what it sent last.
+    RunBriefly([this] { return IsLost(); });
+    End();
     return Lost(read_error_ ? read_error_ : error_, websocket_.reason());
+  }
+
+  // Leaves nothing under way: a write refers to the text of Send's caller.
+  void End() {
+    const auto has_ended = [this] { return done_ && !reading_; };
+    tcp::socket& socket = beast::get_lowest_layer(websocket_);
+    error_code ignored;
+    // Beast tells what broke the protocol where the connection ends in order, and waits for the other side to end it.
+    socket.shutdown(tcp::socket::shutdown_both, ignored);
+    if (RunBriefly(has_ended)) return;
+    socket.close(ignored);
+    RunBriefly(has_ended);
+  }
+
+  template <typename Done>
+  bool RunBriefly(const Done& done) {
+    return loop_.RunUntil(done, std::chrono::steady_clock::now() + kToEnd, Loop::AtInterrupt::kHurry);
   }
 
   Loop loop_;

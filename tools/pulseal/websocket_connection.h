@@ -26,8 +26,8 @@ struct WebSocketAccess {
   std::string token;    // empty: none
 };
 
-// Not thread-safe. What comes in is read, and pings are answered, while a function waits. After an error the connection is
-// of no more use.
+// Not thread-safe. What comes in is read, and pings are answered, while a function waits. After an error nothing
+// is sent any more, and Receive gives what came before it.
 class WebSocketConnection {
  public:
   // Asks the endpoint for `target`, a path and query. Waits until `deadline`.

@@ -45,10 +45,9 @@ absl::Status WebSocketLink::Open(std::string target) {
   return Named(Connect());
 }
 
-absl::Status WebSocketLink::OpenAgain(const absl::Status& loss) {
-  connection_.reset();
+absl::Status WebSocketLink::OpenAgain(const absl::Status& loss, const std::function<absl::Status()>& begin) {
   absl::Status status = loss;
-  while (!IsForGood(status) && !Interrupted()) {
+  for (connection_.reset(); !IsForGood(status) && !Interrupted(); connection_.reset()) {
     if (!give_up_at_) {
       give_up_at_ = steady_clock::now() + options_.patience;
       Report(absl::StrCat("warning: ", options_.access.url.text, ": ", status.message(), "; trying again for up to ",
@@ -58,6 +57,7 @@ absl::Status WebSocketLink::OpenAgain(const absl::Status& loss) {
     Pause(std::chrono::duration_cast<std::chrono::milliseconds>(pause_));
     pause_ = std::clamp<std::chrono::nanoseconds>(2 * pause_, kFirstPause, kLongestPause);
     if (!Interrupted()) status = Connect();
+    if (status.ok()) status = begin();
     if (status.ok()) return status;
   }
   return Named(status);

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,10 +33,11 @@ class WebSocketLink {
   // Connects, once, to `target`; the connection that there was is closed before. As WebSocketConnection::Open.
   absl::Status Open(std::string target);
 
-  // After `loss`, an error of the connection's: warns of it, and connects again, waiting longer before each attempt. Gives
-  // `loss` or the last attempt's error back where another connection wouldn't help, where there has been no progress for
-  // as long as the patience lasts, and where the program was interrupted.
-  absl::Status OpenAgain(const absl::Status& loss);
+  // After `loss`, an error of the connection's: warns of it, and connects again, waiting longer before each attempt, until
+  // `begin`, the first to use the new connection, is OK too. Gives `loss` or the last attempt's error back where another
+  // connection wouldn't help, where there has been no progress for as long as the patience lasts, and where the program
+  // was interrupted; there is no connection then.
+  absl::Status OpenAgain(const absl::Status& loss, const std::function<absl::Status()>& begin);
 
   // The endpoint has done something that it was asked for: the next loss is a new one.
   void Progress();

@@ -27,7 +27,8 @@ class WebSocketSink final : public TopicSink {
 
   absl::Status Append(const framing::OutgoingEntry& entry) override { return failure_ = Send(entry); }
   void CountMessages(uint64_t messages) override {
-    if (!unconfirmed_.empty()) unconfirmed_.back().messages = messages;
+    // Its receipt may have come.
+    (unconfirmed_.empty() ? messages_written_ : unconfirmed_.back().messages) += messages;
   }
 
   absl::Status Flush() override {
@@ -70,7 +71,7 @@ class WebSocketSink final : public TopicSink {
     const bool is_first = keys_parameter_.empty();
     keys_parameter_ = std::move(parameter);
     absl::Status status = link_.Open(producer_path_ + "?" + keys_parameter_);
-    return status.ok() || is_first ? status : link_.OpenAgain(status);
+    return status.ok() || is_first ? status : OpenAgain(status);
   }
 
   absl::Status MakeRoom(size_t size) {
@@ -109,14 +110,17 @@ class WebSocketSink final : public TopicSink {
     return absl::OkStatus();
   }
 
-  absl::Status SendAllAgain(absl::Status loss) {
+  absl::Status SendAllAgain(const absl::Status& loss) {
     TakeReceiptsThatCame();
-    while (!loss.ok()) {
-      if (absl::Status status = link_.OpenAgain(loss); !status.ok()) return status;
-      loss = SendUnconfirmed();
-      if (!loss.ok()) TakeReceiptsThatCame();
-    }
-    return absl::OkStatus();
+    return OpenAgain(loss);
+  }
+
+  absl::Status OpenAgain(const absl::Status& loss) {
+    return link_.OpenAgain(loss, [this] {
+      absl::Status status = SendUnconfirmed();
+      if (!status.ok()) TakeReceiptsThatCame();
+      return status;
+    });
   }
 
   // What has its receipt must not be sent again.

@@ -163,12 +163,8 @@ class WebSocketSource final : public TopicSource {
     return Permit(kPermits);
   }
 
-  absl::Status BeginAgain(absl::Status loss) {
-    while (!loss.ok()) {
-      if (absl::Status status = link_.OpenAgain(loss); !status.ok()) return status;
-      loss = Begin();
-    }
-    return absl::OkStatus();
+  absl::Status BeginAgain(const absl::Status& loss) {
+    return link_.OpenAgain(loss, [this] { return Begin(); });
   }
 
   const std::string target_;

@@ -121,6 +121,8 @@ class Endpoint:
         self.until_restart = self.options.restart_every
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=50)
         self.port = self.listener.getsockname()[1]
+        if self.options.fault == "close-early":  # what is sent mustn't fit into what the system holds
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
     def accept(self, listener):
@@ -230,9 +232,21 @@ class Endpoint:
 
     # Producers.
 
+    def close_early(self, connection):
+        """The receipt of a message, other receipts and a goodbye, while the message is being sent; it is read slowly."""
+        connection.write_json({"result": "ok", "messageId": message_id(0), "context": "1"})
+        for _ in range(5_000):
+            connection.write_json({"result": "send-error:3", "errorMsg": "busy", "context": "1"})
+        connection.close(1001, "going away")
+        while True:  # until the client goes
+            connection.read(65536)
+            time.sleep(0.1)
+
     def take_messages(self, connection, topic, query):
         keys = json.loads(base64.b64decode(query["encryptionKeys"])) if "encryptionKeys" in query else {}
         receipts = 0
+        if self.options.fault == "close-early" and self.count["connects"] == 1:
+            self.close_early(connection)
         while True:
             opcode, data = connection.read_frame()
             if opcode == CLOSE:
