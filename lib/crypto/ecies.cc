@@ -4,14 +4,13 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
 
 #include <algorithm>
-#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "lib/as_absl.h"
+#include "lib/crypto/hmac_sha1.h"
+#include "lib/crypto/kdf2.h"
 #include "lib/crypto/openssl_error.h"
 #include "lib/crypto/openssl_ptr.h"
 #include "lib/crypto/unwrap_failed.h"
@@ -21,7 +20,6 @@ namespace pulseal::crypto {
 namespace {
 
 constexpr size_t kMacKeySize = 16;
-constexpr size_t kMacSize = 20;
 constexpr std::string_view kMacSuffix("\0\0\0\0\0\0\0\0",
                                       8);  // BouncyCastle: the bit length of an empty encoding vector
 
@@ -49,7 +47,7 @@ struct Parts {
 // EciesFits(key, wrapped).
 Parts Split(const PemKey& key, std::string_view wrapped) {
   const size_t point_size = PointSize(key, wrapped.front());
-  const size_t mac_at = wrapped.size() - kMacSize;
+  const size_t mac_at = wrapped.size() - kHmacSha1Size;
   return {wrapped.substr(0, point_size), wrapped.substr(point_size, mac_at - point_size), wrapped.substr(mac_at)};
 }
 
@@ -83,45 +81,13 @@ SecretBytes SharedSecret(EVP_PKEY_CTX* ecdh, EVP_PKEY* peer, std::string_view po
   return secret;
 }
 
-// OpenSSL's X963KDF without shared info over V | Z is KDF2 over the same: the counter behind the secret, from 1.
 absl::StatusOr<SecretBytes> DeriveKeys(std::string_view shared_secret, size_t data_key_size,
                                        const OpenSslSource& source) {
-  KdfPtr kdf(EVP_KDF_fetch(source.context, "X963KDF", source.query()));
-  KdfContextPtr context(kdf == nullptr ? nullptr : EVP_KDF_CTX_new(kdf.get()));
-  char digest[] = "SHA1";
-  std::string properties = source.properties;
-  // OSSL_PARAM takes input through pointers to non-const.
-  const std::array<OSSL_PARAM, 4> params = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_PROPERTIES, properties.data(), 0),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<char*>(shared_secret.data()),
-                                        shared_secret.size()),
-      OSSL_PARAM_construct_end()};
-  SecretBytes keys = SecretBytes::OfSize(kMacKeySize + data_key_size);
-  if (context == nullptr ||
-      EVP_KDF_derive(context.get(), Bytes(keys.mutable_span()), keys.size(), params.data()) != 1) {
-    return OpenSslError("KDF2 with SHA-1 failed");
-  }
-  return keys;
+  return Kdf2Sha1(shared_secret, kMacKeySize + data_key_size, source);
 }
 
 absl::StatusOr<std::string> Mac(std::string_view mac_key, std::string_view ciphertext, const OpenSslSource& source) {
-  const std::string message = absl::StrCat(AsAbsl(ciphertext), AsAbsl(kMacSuffix));
-  char digest[] = "SHA1";
-  std::string properties = source.properties;
-  // Both in one list: EVP_Q_mac's own parameter for the digest fetches it without the properties.
-  const std::array<OSSL_PARAM, 3> params = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_PROPERTIES, properties.data(), 0), OSSL_PARAM_construct_end()};
-  std::string mac(kMacSize, '\0');
-  size_t size = 0;
-  if (EVP_Q_mac(source.context, "HMAC", source.query(), nullptr, params.data(), mac_key.data(), mac_key.size(),
-                Bytes(message), message.size(), reinterpret_cast<unsigned char*>(mac.data()), mac.size(),
-                &size) == nullptr ||
-      size != kMacSize) {
-    return OpenSslError("HMAC-SHA-1 failed");
-  }
-  return mac;
+  return HmacSha1(mac_key, absl::StrCat(AsAbsl(ciphertext), AsAbsl(kMacSuffix)), source);
 }
 
 void Xor(std::string_view text, std::string_view stream, char* out) {
@@ -165,8 +131,8 @@ absl::StatusOr<std::string> EciesWrapWith(EVP_PKEY* ephemeral, const PemKey& rec
 
 bool EciesFits(const PemKey& key, std::string_view wrapped) {
   const size_t point_size = wrapped.empty() ? 0 : PointSize(key, wrapped.front());
-  return point_size != 0 && wrapped.size() > point_size + kMacSize &&
-         wrapped.size() <= point_size + kMaxEciesDataKeySize + kMacSize;
+  return point_size != 0 && wrapped.size() > point_size + kHmacSha1Size &&
+         wrapped.size() <= point_size + kMaxEciesDataKeySize + kHmacSha1Size;
 }
 
 absl::StatusOr<SecretBytes> EciesUnwrap(const PemKey& key, std::string_view wrapped, const OpenSslSource& source) {
@@ -183,7 +149,7 @@ absl::StatusOr<SecretBytes> EciesUnwrap(const PemKey& key, std::string_view wrap
   if (!keys.ok()) return keys.status();
   const absl::StatusOr<std::string> mac = Mac(keys->view().substr(0, kMacKeySize), parts.ciphertext, source);
   if (!mac.ok()) return mac.status();
-  if (CRYPTO_memcmp(mac->data(), parts.mac.data(), kMacSize) != 0) return UnwrapFailed();
+  if (CRYPTO_memcmp(mac->data(), parts.mac.data(), kHmacSha1Size) != 0) return UnwrapFailed();
 
   SecretBytes data_key = SecretBytes::OfSize(parts.ciphertext.size());
   Xor(parts.ciphertext, keys->view().substr(kMacKeySize), data_key.mutable_span().data());

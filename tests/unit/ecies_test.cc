@@ -5,11 +5,9 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/hmac.h>
 #include <openssl/objects.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 
 #include <string>
 #include <vector>
@@ -17,9 +15,14 @@
 #include "absl/strings/escaping.h"
 #include "lib/crypto/openssl_ptr.h"
 #include "lib/crypto/unwrap_failed.h"
+#include "tests/support/reference_ecies.h"
 
 namespace pulseal::crypto {
 namespace {
+
+using testing::ReferenceEcies;
+using testing::ReferenceHmacSha1;
+using testing::ReferenceKdf2;
 
 const char* const kCurves[] = {"prime256v1", "secp384r1", "secp521r1"};
 const std::string kDataKey = absl::HexStringToBytes("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
@@ -30,7 +33,7 @@ using ParamsPtr = OwnedBy<OSSL_PARAM, OSSL_PARAM_free>;
 const unsigned char* Bytes(const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
-// ECIES once more, from the description in ecies.h, with points, SHA-1 and HMAC called one by one.
+// ECIES once more, with points and scalars of its own.
 class Reference {
  public:
   explicit Reference(const std::string& curve) : group_(EC_GROUP_new_by_curve_name(OBJ_sn2nid(curve.c_str()))) {}
@@ -61,22 +64,16 @@ class Reference {
 
   std::string Wrap(const BIGNUM* ephemeral, const EC_POINT* recipient, const std::string& data_key,
                    point_conversion_form_t form = POINT_CONVERSION_UNCOMPRESSED) const {
-    return Seal(Encode(Times(ephemeral, nullptr).get(), form), X(Times(ephemeral, recipient).get()), data_key);
-  }
-
-  static std::string Seal(const std::string& v, const std::string& z, const std::string& data_key) {
-    const std::string k = Kdf(v + z, 16 + data_key.size());
-    std::string c = data_key;
-    for (size_t i = 0; i < c.size(); ++i) c[i] = static_cast<char>(c[i] ^ k[16 + i]);
-    return v + c + Hmac(k.substr(0, 16), c + std::string(8, '\0'));
+    return ReferenceEcies(Encode(Times(ephemeral, nullptr).get(), form), X(Times(ephemeral, recipient).get()),
+                          data_key);
   }
 
   std::string Unwrap(const BIGNUM* private_key, const std::string& wrapped) const {
     const size_t v_size = 1 + 2 * field_size();
     const std::string v = wrapped.substr(0, v_size);
     std::string c = wrapped.substr(v_size, wrapped.size() - v_size - 20);
-    const std::string k = Kdf(v + X(Times(private_key, Decode(v).get()).get()), 16 + c.size());
-    EXPECT_EQ(wrapped.substr(wrapped.size() - 20), Hmac(k.substr(0, 16), c + std::string(8, '\0')));
+    const std::string k = ReferenceKdf2(v + X(Times(private_key, Decode(v).get()).get()), 16 + c.size());
+    EXPECT_EQ(wrapped.substr(wrapped.size() - 20), ReferenceHmacSha1(k.substr(0, 16), c + std::string(8, '\0')));
     for (size_t i = 0; i < c.size(); ++i) c[i] = static_cast<char>(c[i] ^ k[16 + i]);
     return c;
   }
@@ -94,23 +91,6 @@ class Reference {
   }
 
  private:
-  static std::string Kdf(const std::string& secret, size_t size) {
-    std::string stream;
-    for (char counter = 1; stream.size() < size; ++counter) {
-      const std::string block = secret + std::string(3, '\0') + counter;
-      std::string digest(SHA_DIGEST_LENGTH, '\0');
-      SHA1(Bytes(block), block.size(), Bytes(digest));
-      stream += digest;
-    }
-    return stream.substr(0, size);
-  }
-
-  static std::string Hmac(const std::string& key, const std::string& message) {
-    std::string mac(SHA_DIGEST_LENGTH, '\0');
-    HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), Bytes(message), message.size(), Bytes(mac), nullptr);
-    return mac;
-  }
-
   EcGroupPtr group_;
 };
 
@@ -271,7 +251,7 @@ TEST_P(EciesOnCurve, PointOnAnotherCurveFailsThoughItsMacIsRight) {
   ASSERT_TRUE(BN_is_odd(d_.get()));
   const std::string x = std::string(reference_.field_size() - 1, '\0') + '\1';
   const std::string y(reference_.field_size(), '\0');
-  ExpectFails(key_, Reference::Seal("\x04" + x + y, x, kDataKey));
+  ExpectFails(key_, ReferenceEcies("\x04" + x + y, x, kDataKey));
 }
 
 TEST_P(EciesOnCurve, AnotherKeyFails) { ExpectFails(PemKeyOf(KeyPairOf(GetParam(), e_.get()).get()), wrapped_); }
