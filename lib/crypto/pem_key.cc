@@ -225,8 +225,9 @@ absl::Status CheckRsa(const OpenSslSource& source, PemKey* key) {
 absl::Status CheckEc(const OpenSslSource& source, PemKey* key) {
   EVP_PKEY* pkey = key->key.get();
   std::array<char, 80> name;
-  // Parameters that are written out have a name here only where every one of them, generator, order and cofactor
-  // included, is that curve's: a made-up generator would let its author forge (CVE-2020-0601).
+  // Parameters that are written out have a name here only where every one of them, generator and order included, is that
+  // curve's: a made-up generator would let its author forge (CVE-2020-0601). A cofactor isn't compared, nor ever used:
+  // the named curve has replaced what was written.
   if (EVP_PKEY_get_group_name(pkey, name.data(), name.size(), nullptr) != 1) {
     return Unusable("an EC key whose written-out parameters are not exactly those of a known curve");
   }

@@ -18,11 +18,13 @@
 #include "lib/status.h"
 #include "pulseal/error.h"
 #include "pulseal/key_readers.h"
+#include "tests/support/pem_of.h"
 #include "tests/support/test_keys.h"
 
 namespace pulseal::crypto {
 namespace {
 
+using ::pulseal::testing::PemOf;
 using ::pulseal::testing::TestKey;
 using ::testing::HasSubstr;
 
@@ -100,13 +102,6 @@ std::string TextOf(const BioPtr& bio) {
 }
 
 PkeyPtr EcKey(const char* curve) { return PkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve)); }
-
-std::string PemOf(const char* label, const std::string& der) {
-  BioPtr bio(BIO_new(BIO_s_mem()));
-  PEM_write_bio(bio.get(), label, "", reinterpret_cast<const unsigned char*>(der.data()),
-                static_cast<long>(der.size()));
-  return TextOf(bio);
-}
 
 std::string PublicPemOf(EVP_PKEY* key) {
   BioPtr bio(BIO_new(BIO_s_mem()));
