@@ -58,6 +58,8 @@ Consumer MakeConsumer(size_t keys) {
       consumer.messages[i] = Seal(*encryptor, BuffersFor(kSize).plaintext);
     }
   }
+  // Copied, so that they lie in memory in the order in which they come, as those of one key do.
+  consumer.messages = std::vector<SealedMessage>(consumer.messages);
   return consumer;
 }
 
