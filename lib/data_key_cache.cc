@@ -34,21 +34,13 @@ class DataKeyCache::RememberedFailure {
   bool used_ = false;
 };
 
-crypto::AeadResult CachedKey::Open(size_t lane, const crypto::AeadBackend& backend, const char* nonce,
-                                   std::string_view payload, char* out) {
-  if (lane < contexts_.size() && contexts_[lane] != nullptr) return contexts_[lane]->Open(nonce, {}, payload, out);
+crypto::AeadResult CachedKey::OpenWithNewContext(size_t lane, const crypto::AeadBackend& backend, const char* nonce,
+                                                 std::string_view payload, char* out) {
   absl::StatusOr<std::unique_ptr<crypto::AeadContext>> made = backend.NewContext(data_key_.view());
   if (!made.ok()) return crypto::AeadResult::kBackendFailed;
   const crypto::AeadResult result = (*made)->Open(nonce, {}, payload, out);
   if (lane < contexts_.size()) contexts_[lane] = *std::move(made);
   return result;
-}
-
-void CachedKey::MarkUsed() {
-  State expected = State::kIdle;
-  if (state_.load(std::memory_order_relaxed) == expected) {
-    state_.compare_exchange_strong(expected, State::kUsed, std::memory_order_relaxed);
-  }
 }
 
 bool CachedKey::TakeSecondChance() {

@@ -16,6 +16,7 @@
 #include "lib/bounded_table.h"
 #include "lib/crypto/aead.h"
 #include "lib/failure.h"
+#include "lib/metadata_fields.h"
 #include "lib/mutex.h"
 #include "pulseal/secret_bytes.h"
 
@@ -27,14 +28,22 @@ class CachedKey {
  public:
   // `identity`: the wrapped key as it stands on the wire (ScannedMetadata::keys). `lanes`: how many contexts at most.
   CachedKey(std::string identity, SecretBytes data_key, size_t lanes, uint64_t epoch)
-      : identity_(std::move(identity)), data_key_(std::move(data_key)), epoch_(epoch), contexts_(lanes) {}
+      : identity_(std::move(identity)),
+        key_name_place_(KeyNamePlaceIn(identity_)),
+        data_key_(std::move(data_key)),
+        epoch_(epoch),
+        contexts_(lanes) {}
 
   const std::string& identity() const { return identity_; }
+  KeyNamePlace key_name_place() const { return key_name_place_; }
 
   // Opens `payload` into `out` (AeadContext::Open). The caller holds lane `lane`; any other number stands for none, and
   // costs a context of its own.
   crypto::AeadResult Open(size_t lane, const crypto::AeadBackend& backend, const char* nonce, std::string_view payload,
-                          char* out);
+                          char* out) {
+    if (lane < contexts_.size() && contexts_[lane] != nullptr) return contexts_[lane]->Open(nonce, {}, payload, out);
+    return OpenWithNewContext(lane, backend, nonce, payload, out);
+  }
 
   // In the cache. Whoever keeps it only to save a lookup drops it as soon as it isn't.
   bool cached() const {
@@ -43,7 +52,12 @@ class CachedKey {
   }
   bool unverified() const { return state_.load(std::memory_order_relaxed) == State::kUnverified; }
   // Keeps it in the cache for another round. Writes only where nobody has since the last one.
-  void MarkUsed();
+  void MarkUsed() {
+    State expected = State::kIdle;
+    if (state_.load(std::memory_order_relaxed) == expected) {
+      state_.compare_exchange_strong(expected, State::kUsed, std::memory_order_relaxed);
+    }
+  }
 
  private:
   friend class DataKeyCache;
@@ -55,10 +69,13 @@ class CachedKey {
     kRetired,
   };
 
+  crypto::AeadResult OpenWithNewContext(size_t lane, const crypto::AeadBackend& backend, const char* nonce,
+                                        std::string_view payload, char* out);
   bool TakeSecondChance();
   void Retire() { state_.store(State::kRetired, std::memory_order_relaxed); }
 
   const std::string identity_;
+  const KeyNamePlace key_name_place_;
   const SecretBytes data_key_;
   const uint64_t epoch_;                                        // DataKeyCache::epoch when its lookup began
   std::vector<std::unique_ptr<crypto::AeadContext>> contexts_;  // contexts_[i] belongs to the holder of lane i

@@ -19,8 +19,7 @@ namespace pulseal {
 
 // What a lane (lib/lanes.h) of the decryptor's keeps for the messages that pass through it.
 struct DecryptLane {
-  // The data keys that were used last, the very last one first, so that a message whose key is among them needs no
-  // table.
+  // The data keys that were used last, so that a message whose key is among them needs no table.
   class RecentKeys {
    public:
     // Null where none of them is for one of `identities`; otherwise valid until the next call, and at `*position` of
@@ -35,9 +34,17 @@ struct DecryptLane {
    private:
     struct Recent {
       std::shared_ptr<CachedKey> key;
+      uint64_t tail = 0;    // TailOf its identity
       size_t position = 0;  // in the last message that it opened: most likely the same in the next
+
+      bool FindIn(absl::Span<const std::string_view> identities);
+      bool Is(std::string_view identity) const { return TailOf(identity) == tail && identity == key->identity(); }
     };
+    // The last eight bytes, which tell most wrapped keys apart without a look at the rest.
+    static uint64_t TailOf(std::string_view identity);
+
     std::array<Recent, 4> recent_;
+    size_t last_ = 0;  // which one was used last, and is looked at first
     std::atomic<uint64_t> retirements_seen_{0};
   };
 

@@ -3,11 +3,6 @@
 
 namespace pulseal {
 
-void DecryptTally::Delivered(size_t plaintext_size) {
-  decrypted_.Add(1);
-  bytes_.Add(plaintext_size);
-}
-
 void DecryptTally::DeliveredPlain() { plain_.Add(1); }
 
 void DecryptTally::Failed(Decision::Action action, Reason reason) {

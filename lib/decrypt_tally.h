@@ -14,7 +14,10 @@ namespace pulseal {
 // What came of the messages, by what was decided and by cause. Written by one thread at a time, read by any.
 class DecryptTally {
  public:
-  void Delivered(size_t plaintext_size);
+  void Delivered(size_t plaintext_size) {
+    decrypted_.Add(1);
+    bytes_.Add(plaintext_size);
+  }
   void DeliveredPlain();
   void Failed(Decision::Action action, Reason reason);
   void AddTo(DecryptorCounters* counters) const;

@@ -52,13 +52,10 @@ class Lanes {
   };
 
   Lease Take() {
-    const int processor = sched_getcpu();
-    const size_t first = processor < 0 ? 0 : static_cast<size_t>(processor) % count_;
-    for (size_t i = 0; i < count_; ++i) {
-      const size_t index = first + i < count_ ? first + i : first + i - count_;
-      if (TryTake(lanes_[index])) return Lease(&lanes_[index], index);
-    }
-    return TakeSpare();
+    size_t first = static_cast<size_t>(sched_getcpu());  // -1 where it isn't known
+    if (first >= count_) first %= count_;
+    if (TryTake(lanes_[first])) return Lease(&lanes_[first], first);
+    return TakeAfter(first);
   }
 
   // Calls visit(T&) for each lane that nobody holds at that moment, holding it meanwhile; returns how many were held by
@@ -98,6 +95,14 @@ class Lanes {
 
   static bool TryTake(Lane& lane) {
     return !lane.taken.load(std::memory_order_relaxed) && !lane.taken.exchange(true, std::memory_order_acquire);
+  }
+
+  Lease TakeAfter(size_t first) {
+    for (size_t i = 1; i < count_; ++i) {
+      const size_t index = first + i < count_ ? first + i : first + i - count_;
+      if (TryTake(lanes_[index])) return Lease(&lanes_[index], index);
+    }
+    return TakeSpare();
   }
 
   Lease TakeSpare() {

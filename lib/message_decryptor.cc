@@ -193,8 +193,9 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
 
   // What can be decided before a key is looked for, which is everything about messages that aren't encrypted.
   template <typename Metadata>
-  std::optional<Decision> DecideWithoutKey(const Lane& lane, const Metadata& metadata, std::string_view payload,
-                                           const absl::Span<char>& out, ScannedMetadata* scanned) {
+  [[gnu::always_inline]] std::optional<Decision> DecideWithoutKey(const Lane& lane, const Metadata& metadata,
+                                                                  std::string_view payload, const absl::Span<char>& out,
+                                                                  ScannedMetadata* scanned) {
     if (!Scan(metadata, &lane->scratch, scanned)) {
       return FailedAs(Shape::kUnreadable, lane, Failure{Outlook::kNever, Reason::kMalformed, Explain(metadata)},
                       *scanned, payload);
@@ -242,7 +243,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
       case crypto::AeadResult::kOk: break;
     }
     const std::string_view plaintext(out.data(), payload.size() - kTagSize);
-    return Delivered(lane, plaintext, KeyNameAt(metadata, scanned, position), scanned);
+    return Delivered(lane, plaintext, KeyNameAt(metadata, scanned, position, key.key_name_place()), scanned);
   }
 
   static Decision Delivered(const Lane& lane, std::string_view plaintext, std::string_view key_name,
@@ -264,15 +265,16 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     return decision;
   }
 
-  Decision Failed(const Lane& lane, const Failure& failure, const ScannedMetadata& scanned, std::string_view payload) {
+  [[gnu::noinline]] Decision Failed(const Lane& lane, const Failure& failure, const ScannedMetadata& scanned,
+                                    std::string_view payload) {
     Shape shape = ShapeOf(failure, scanned);
     const bool is_delivered = Decide(policy_, failure.outlook, shape) == Action::kDeliverEncrypted;
     if (is_delivered && !HasContext(scanned)) shape = Shape::kUnreadable;
     return FailedAs(shape, lane, failure, scanned, payload);
   }
 
-  Decision FailedAs(Shape shape, const Lane& lane, const Failure& failure, const ScannedMetadata& scanned,
-                    std::string_view payload) {
+  [[gnu::noinline]] Decision FailedAs(Shape shape, const Lane& lane, const Failure& failure,
+                                      const ScannedMetadata& scanned, std::string_view payload) {
     Decision decision = About(scanned);
     decision.action = Decide(policy_, failure.outlook, shape);
     decision.worth_asking_again = failure.outlook == Outlook::kNotNow;

@@ -82,9 +82,10 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
 
  private:
   absl::Status PayloadTooLong(std::string_view payload) const;
-  bool IsReady(EncryptLane& lane, size_t bytes) const {
-    return lane.epoch == rotation_->epoch() && lane.slot.key() != nullptr && lane.slot.Spend(bytes);
+  bool HasPresentKey(const EncryptLane& lane) const {
+    return lane.epoch == rotation_->epoch() && lane.slot.key() != nullptr;
   }
+  bool IsReady(EncryptLane& lane, size_t bytes) const { return HasPresentKey(lane) && lane.slot.Spend(bytes); }
   absl::Status MakeReady(EncryptLane& lane, size_t bytes);
   absl::Status Refresh(EncryptLane& lane);
   absl::StatusOr<Sealed> Finish(EncryptLane& lane, crypto::AeadResult result, const Destination& written,
@@ -151,7 +152,9 @@ absl::Status EncryptorState::MakeReady(EncryptLane& lane, size_t bytes) {
   // Each turn that doesn't return has seen a data key retired. That happens a few times at most, but for an executor
   // that makes the next one inside the call.
   for (int turn = 0; turn < kMostTurns; ++turn) {
-    if (absl::Status status = Refresh(lane); !status.ok()) return status;
+    if (!HasPresentKey(lane)) {
+      if (absl::Status status = Refresh(lane); !status.ok()) return status;
+    }
     const std::shared_ptr<DataKey> key = lane.slot.key();
     if (!lane.slot.Refill(bytes)) {
       rotation_->Exhausted(key);

@@ -116,6 +116,12 @@ std::string_view KeyNameOf(std::string_view encryption_keys) {
   return fields.ok() ? name : std::string_view();
 }
 
+KeyNamePlace KeyNamePlaceIn(std::string_view encryption_keys) {
+  const std::string_view name = KeyNameOf(encryption_keys);
+  if (name.empty()) return {};
+  return {static_cast<size_t>(name.data() - encryption_keys.data()), name.size()};
+}
+
 absl::StatusOr<WrappedKey> ParseWrappedKey(std::string_view encryption_keys) {
   std::optional<std::string_view> name, bytes;
   std::vector<Pair> metadata;

@@ -52,8 +52,14 @@ bool ScanMetadata(std::string_view metadata, ScannedMetadata* scanned);
 // not. OK for others.
 absl::Status ExplainMalformed(std::string_view metadata);
 
-// The key name inside one of ScannedMetadata::keys; empty where it has none or is malformed.
+// The key name inside one of ScannedMetadata::keys, in its memory; empty where it has none or is malformed.
 std::string_view KeyNameOf(std::string_view encryption_keys);
+
+// Where KeyNameOf finds it: the same in all equal wrapped keys.
+struct KeyNamePlace {
+  size_t offset = 0, size = 0;
+};
+KeyNamePlace KeyNamePlaceIn(std::string_view encryption_keys);
 
 // One of ScannedMetadata::keys as a value of its own. INVALID_ARGUMENT (kMalformed) where it is over a limit or
 // incomplete.

@@ -45,14 +45,6 @@ absl::Status Explain(const MessageMetadataView& metadata) {
       absl::StrCat("the message has ", metadata.keys.size(), " wrapped keys; ", kMostWrappedKeys, " is the most"));
 }
 
-std::string_view KeyNameAt(std::string_view /*metadata*/, const ScannedMetadata& scanned, size_t position) {
-  return KeyNameOf(scanned.keys[position]);
-}
-
-std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMetadata& /*scanned*/, size_t position) {
-  return metadata.keys[position].key_name;
-}
-
 bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata) {
   return Overlaps(bytes, metadata.nonce) ||
          std::any_of(metadata.keys.begin(), metadata.keys.end(), [bytes](const WrappedKeyView& key) {

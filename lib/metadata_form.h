@@ -25,9 +25,16 @@ bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch
 absl::Status Explain(std::string_view metadata);
 absl::Status Explain(const MessageMetadataView& metadata);
 
-// The key name of wrapped key `position`, in the caller's memory. `scanned` is what Scan made of it.
-std::string_view KeyNameAt(std::string_view metadata, const ScannedMetadata& scanned, size_t position);
-std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMetadata& scanned, size_t position);
+// The key name of wrapped key `position`, in the caller's memory. `scanned` is what Scan made of it, and `place` where
+// the name is inside that wrapped key.
+inline std::string_view KeyNameAt(std::string_view /*metadata*/, const ScannedMetadata& scanned, size_t position,
+                                  KeyNamePlace place) {
+  return scanned.keys[position].substr(place.offset, place.size);
+}
+inline std::string_view KeyNameAt(const MessageMetadataView& metadata, const ScannedMetadata& /*scanned*/,
+                                  size_t position, KeyNamePlace /*place*/) {
+  return metadata.keys[position].key_name;
+}
 
 // Overlaps of buffers.h for all that the caller handed over.
 bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata);

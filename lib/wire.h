@@ -44,8 +44,9 @@ class FieldReader {
     start_ = p_;
     tag_ = Byte(*p_++);
     if (tag_ >= 0x80) ReadLongTag();
-    if (tag_ >> 3 == 0) Fail("its tag is cut off, over 32 bits, or names field 0");
-    return ok();
+    if (tag_ >> 3 != 0) return true;
+    Fail("its tag is cut off, over 32 bits, or names field 0");
+    return false;
   }
 
   uint32_t tag() const { return tag_; }
@@ -53,8 +54,8 @@ class FieldReader {
   // Zero after a problem. Bits over 64 are cut, as protobuf does.
   uint64_t Varint() {
     if (p_ != end_ && Byte(*p_) < 0x80) return Byte(*p_++);
-    const Number number = ReadNumber(p_, end_, 10);
-    Advance(number.end, "its number is cut off or over ten bytes");
+    const Number number = ReadNumber(p_, end_, kMostVarint);
+    Advance(number.end, kBadNumber);
     return number.value;
   }
 
@@ -64,8 +65,10 @@ class FieldReader {
   // Empty after a problem.
   std::string_view Bytes() {
     const size_t size = Length();
-    if (size > static_cast<size_t>(end_ - p_)) Fail("its length runs past the end");
-    if (!ok()) return {};
+    if (size > static_cast<size_t>(end_ - p_)) {
+      Fail("its length runs past the end");
+      return {};
+    }
     const std::string_view bytes(p_, size);
     p_ += size;
     return bytes;
@@ -75,7 +78,7 @@ class FieldReader {
   void Skip() {
     const uint32_t type = tag_ & 7;
     if (type == kVarint) {
-      Varint();
+      SkipVarint();
     } else if (type == kBytes) {
       Bytes();
     } else {
@@ -97,6 +100,9 @@ class FieldReader {
   absl::Status status(std::string_view what) const;
 
  private:
+  static constexpr int kMostVarint = 10;  // bytes
+  static constexpr const char* kBadNumber = "its number is cut off or over ten bytes";
+
   struct Number {
     uint64_t value;
     const char* end;  // null where it is malformed
@@ -117,6 +123,14 @@ class FieldReader {
       if (byte < 0x80) return {value, p};
     }
     return {0, nullptr};
+  }
+
+  void SkipVarint() {
+    const char* const last = end_ - p_ > kMostVarint ? p_ + kMostVarint : end_;
+    while (p_ != last) {
+      if (Byte(*p_++) < 0x80) return;
+    }
+    Fail(kBadNumber);
   }
 
   // Types that Pulsar has no use for.
