@@ -92,24 +92,14 @@ void AddMessage(const framing::SingleMessage& message, Json* object) {
   (*object)["event_time"] = message.event_time;
 }
 
-// What travels in clear beside a ciphertext.
-framing::SingleMessage MessageBeside(const framing::MessageMetadata& metadata) {
-  framing::SingleMessage message;
-  message.properties.assign(metadata.properties.begin(), metadata.properties.end());
-  message.partition_key = metadata.partition_key;
-  message.partition_key_b64_encoded = metadata.partition_key_b64_encoded;
-  message.ordering_key = metadata.ordering_key;
-  message.event_time = metadata.event_time;
-  return message;
-}
-
 }  // namespace
 
 framing::SingleMessage InputMessage::View() const {
   framing::SingleMessage message;
   message.payload = payload;
   message.properties.assign(properties.begin(), properties.end());
-  if (has_key) message.partition_key = key;
+  if (has_key || key_is_base64) message.partition_key = key;
+  message.partition_key_b64_encoded = key_is_base64;
   if (has_ordering_key) message.ordering_key = ordering_key;
   message.null_value = null_value;
   message.event_time = event_time;
@@ -123,6 +113,7 @@ absl::StatusOr<InputMessage> ParseMessage(const std::string& line) {
   bool has_payload = false;
   absl::Status status = TakeBase64(object, "payload_base64", &message.payload, &has_payload);
   if (status.ok()) status = TakeText(object, "key", &message.key, &message.has_key);
+  if (status.ok()) status = TakeText(object, "key_base64", &message.key, &message.key_is_base64);
   if (status.ok()) {
     status = TakeBase64(object, "ordering_key_base64", &message.ordering_key, &message.has_ordering_key);
   }
@@ -143,9 +134,10 @@ absl::StatusOr<InputMessage> ParseMessage(const std::string& line) {
 std::string ToLine(const Delivery& delivery) {
   const framing::Outcome& outcome = delivery.outcome;
   const bool is_ciphertext = delivery.message == nullptr;
-  const framing::SingleMessage message = is_ciphertext ? MessageBeside(outcome.metadata) : *delivery.message;
+  const framing::SingleMessage message =
+      is_ciphertext ? framing::MessageAlone(outcome.metadata, outcome.decision.payload) : *delivery.message;
   Json object = {{"message_id", ToText(delivery.id, delivery.batch_index)},
-                 {"payload_base64", Base64(is_ciphertext ? outcome.decision.payload : message.payload)}};
+                 {"payload_base64", Base64(message.payload)}};
   AddMessage(message, &object);
   object["producer"] = outcome.metadata.producer_name;
   object["sequence"] = message.sequence_id.value_or(outcome.metadata.sequence_id);

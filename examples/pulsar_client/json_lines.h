@@ -23,7 +23,7 @@ namespace pulsar_client {
 struct InputMessage {
   std::string payload, key, ordering_key;
   std::vector<std::pair<std::string, std::string>> properties;
-  bool has_key = false, has_ordering_key = false, null_value = false;
+  bool has_key = false, key_is_base64 = false, has_ordering_key = false, null_value = false;
   uint64_t event_time = 0;
 
   pulseal::framing::SingleMessage View() const;

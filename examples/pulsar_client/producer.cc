@@ -95,11 +95,7 @@ absl::Status Producer::Send(framing::SingleMessage message) {
 absl::Status Producer::SendAlone(const framing::SingleMessage& message) {
   if (absl::Status status = SendBatch(); !status.ok()) return status;
   framing::MessageMetadata metadata = MetadataFor(next_sequence_id_++);
-  metadata.event_time = message.event_time;
-  metadata.partition_key = message.partition_key;
-  metadata.ordering_key = message.ordering_key;
-  metadata.null_value = message.null_value;
-  for (const auto& [name, value] : message.properties) metadata.properties.emplace_back(name, value);
+  framing::DescribeAlone(message, &metadata);
   return SendEntries(metadata, message.payload);
 }
 

@@ -115,6 +115,33 @@ absl::Status AppendToBatch(const SingleMessage& message, std::string* out) {
   return absl::OkStatus();
 }
 
+void DescribeAlone(const SingleMessage& message, MessageMetadata* metadata) {
+  metadata->properties.assign(message.properties.begin(), message.properties.end());
+  metadata->partition_key = message.partition_key;
+  metadata->partition_key_b64_encoded = message.partition_key_b64_encoded;
+  metadata->ordering_key = message.ordering_key;
+  metadata->event_time = message.event_time;
+  metadata->sequence_id = message.sequence_id.value_or(metadata->sequence_id);
+  metadata->null_value = message.null_value;
+  metadata->null_partition_key = message.null_partition_key;
+  metadata->num_messages_in_batch.reset();
+  metadata->highest_sequence_id = 0;
+}
+
+SingleMessage MessageAlone(const MessageMetadata& metadata, std::string_view payload) {
+  SingleMessage message;
+  message.payload = payload;
+  message.properties.assign(metadata.properties.begin(), metadata.properties.end());
+  message.partition_key = metadata.partition_key;
+  message.partition_key_b64_encoded = metadata.partition_key_b64_encoded;
+  message.ordering_key = metadata.ordering_key;
+  message.event_time = metadata.event_time;
+  message.sequence_id = metadata.sequence_id;
+  message.null_value = metadata.null_value;
+  message.null_partition_key = metadata.null_partition_key;
+  return message;
+}
+
 BatchReader::BatchReader(std::string_view batch, int32_t num_messages) : batch_(batch), num_messages_(num_messages) {
   if (num_messages < 1 || static_cast<size_t>(num_messages) > batch.size() / kShortestMessage) {
     status_ = MakeStatus(absl::StatusCode::kInvalidArgument, Reason::kMalformed,

@@ -91,20 +91,6 @@ std::string WrappedKeysIn(const std::string& encryption_fields) {
   return wrapped_keys;
 }
 
-void ReadSingle(const Outcome& outcome, SingleMessage* message) {
-  const MessageMetadata& metadata = outcome.metadata;
-  *message = SingleMessage();
-  message->payload = outcome.decision.payload;
-  message->properties.assign(metadata.properties.begin(), metadata.properties.end());
-  message->partition_key = metadata.partition_key;
-  message->partition_key_b64_encoded = metadata.partition_key_b64_encoded;
-  message->ordering_key = metadata.ordering_key;
-  message->event_time = metadata.event_time;
-  message->sequence_id = metadata.sequence_id;
-  message->null_value = metadata.null_value;
-  message->null_partition_key = metadata.null_partition_key;
-}
-
 }  // namespace
 
 MessageReader::MessageReader(const Outcome& outcome)
@@ -121,7 +107,7 @@ bool MessageReader::Next(SingleMessage* message) {
     return false;
   }
   if (std::exchange(done_, true)) return false;
-  ReadSingle(outcome_, message);
+  *message = MessageAlone(outcome_.metadata, outcome_.decision.payload);
   return true;
 }
 

@@ -90,7 +90,8 @@ class Messages(unittest.TestCase):
         self.assertIn(b"message 0", broker.stored()[0])
 
     def test_what_was_sent_arrives(self):
-        text = line(b"", key="k", properties={"a": "b"}, event_time=5, ordering_key_base64="b28=") + lines(11)
+        text = line(b"", key="k", properties={"a": "b"}, event_time=5, ordering_key_base64="b28=") + lines(10)
+        text += line(b"message 10", key_base64="a2V5")
         for options in [], ["--batch", "5"], ["--batch", "5", "--compression", "zstd"], ["--compression", "lz4"]:
             with FakeBroker(entries=stored(text, "--to", "demo-alice", *options)) as broker:
                 ended = consume(broker, "--count", "12")
@@ -99,6 +100,7 @@ class Messages(unittest.TestCase):
             first = ended.messages[0]
             self.assertEqual((first["key"], first["properties"], first["event_time"], first["ordering_key_base64"]),
                              ("k", {"a": "b"}, 5, "b28="))
+            self.assertEqual((ended.messages[11]["key"], ended.messages[11]["key_base64"]), (None, "a2V5"))
             self.assertEqual(first["producer"], "fake-producer")
             self.assertEqual([message["sequence"] for message in ended.messages], list(range(12)))
             acknowledged = [fields for fields, _ in broker.of(ACK)]

@@ -95,6 +95,53 @@ TEST(Batch, SurvivesARoundTrip) {
   EXPECT_TRUE(CheckBatch(batch, 4).ok());
 }
 
+TEST(Batch, SaysTheSameOfAMessageAlone) {
+  MessageMetadata metadata;
+  metadata.producer_name = "producer";
+  metadata.publish_time = 4;
+  metadata.sequence_id = 5;
+  metadata.properties = {{"of", "another"}};
+  metadata.num_messages_in_batch = 3;
+  metadata.highest_sequence_id = 7;
+  metadata.other_fields = "theirs";
+  SingleMessage message = Full();
+  message.sequence_id = 6;
+  DescribeAlone(message, &metadata);
+  EXPECT_EQ(metadata.properties, (Properties{{"trace", "1"}, {"trace", "2"}, {"", ""}}));
+  EXPECT_EQ(metadata.partition_key, "a2V5");
+  EXPECT_TRUE(metadata.partition_key_b64_encoded);
+  EXPECT_EQ(metadata.ordering_key, std::string("\0\xff", 2));
+  EXPECT_EQ(metadata.event_time, 1700000000000u);
+  EXPECT_EQ(metadata.sequence_id, 6u);
+  EXPECT_TRUE(metadata.null_value);
+  EXPECT_TRUE(metadata.null_partition_key);
+  EXPECT_EQ(metadata.num_messages_in_batch, std::nullopt);
+  EXPECT_EQ(metadata.highest_sequence_id, 0u);
+  EXPECT_EQ(metadata.producer_name, "producer");
+  EXPECT_EQ(metadata.publish_time, 4u);
+  EXPECT_EQ(metadata.other_fields, "theirs");
+
+  message.compacted_out = false;
+  message.other_fields.clear();
+  const SingleMessage alone = MessageAlone(metadata, message.payload);
+  ExpectEqual(alone, message);
+  EXPECT_EQ(alone.payload.data(), message.payload.data());
+  EXPECT_EQ(alone.partition_key->data(), metadata.partition_key->data());
+}
+
+TEST(Batch, SaysNothingOfAMessageAloneThatItDoesntSay) {
+  MessageMetadata metadata;
+  DescribeAlone(Full(), &metadata);
+  metadata.sequence_id = 5;
+  DescribeAlone(Plain("payload"), &metadata);
+  EXPECT_EQ(metadata.sequence_id, 5u);
+  metadata.sequence_id = 0;
+  EXPECT_EQ(metadata.Serialize(), MessageMetadata().Serialize());
+  SingleMessage nothing = Plain("payload");
+  nothing.sequence_id = 0;
+  ExpectEqual(MessageAlone(metadata, "payload"), nothing);
+}
+
 TEST(Batch, PointsIntoTheCallersBytes) {
   const std::string batch = Batched({Full()});
   BatchReader messages(batch, 1);

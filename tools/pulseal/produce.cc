@@ -148,12 +148,7 @@ class Producer {
     --sequence_id_;
     if (absl::Status status = SendBatch(); !status.ok()) return status;
     framing::MessageMetadata metadata = Metadata(sequence_id_++);
-    metadata.event_time = message.event_time;
-    metadata.partition_key = message.partition_key;
-    metadata.partition_key_b64_encoded = message.partition_key_b64_encoded;
-    metadata.ordering_key = message.ordering_key;
-    metadata.null_value = message.null_value;
-    for (const auto& [name, value] : message.properties) metadata.properties.emplace_back(name, value);
+    framing::DescribeAlone(message, &metadata);
     return Record(std::move(metadata), message.payload, 1);
   }
 

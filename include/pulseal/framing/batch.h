@@ -53,6 +53,18 @@ PULSEAL_EXPORT size_t SizeInBatch(const SingleMessage& message);
 // over kMaxMetadataSize. On error `out` is as it was.
 PULSEAL_EXPORT absl::Status AppendToBatch(const SingleMessage& message, std::string* out);
 
+// The same message with an entry of its own. What SingleMessage says of it in a batch, MessageMetadata says of it then:
+// properties, partition_key, partition_key_b64_encoded, ordering_key, event_time, sequence_id, null_value and
+// null_partition_key go both ways. Not carried: compacted_out, since such a message has no entry; and other_fields, whose
+// numbers mean something else in the other place. The payload travels beside the metadata.
+
+// Replaces these fields of `metadata` by the message's, sequence_id only where it has one, and makes it no batch's
+// (num_messages_in_batch, highest_sequence_id). All else stays. No view of `message` may point into `metadata`.
+PULSEAL_EXPORT void DescribeAlone(const SingleMessage& message, MessageMetadata* metadata);
+
+// The way back. Views point into `metadata` and `payload`; compacted_out is false, and other_fields is empty.
+PULSEAL_EXPORT SingleMessage MessageAlone(const MessageMetadata& metadata, std::string_view payload);
+
 // Walks over the messages of a batch:
 //
 //   BatchReader messages(batch, *metadata.num_messages_in_batch);

@@ -55,8 +55,8 @@ class PULSEAL_EXPORT MessageReader {
  public:
   explicit MessageReader(const Outcome& outcome);
 
-  // False behind the last one. `message` is as BatchReader::Next leaves it; of a message that wasn't in a batch,
-  // other_fields is empty: they are in the outcome's metadata.
+  // False behind the last one. `message` is as BatchReader::Next leaves it, or, of a message that wasn't in a batch,
+  // as MessageAlone makes it: what it doesn't carry is in the outcome's metadata.
   bool Next(SingleMessage* message);
 
   // Place in the batch, from 0, of the message that Next read last; -1 where it isn't a batch.
