@@ -156,7 +156,7 @@ void DefineProduce(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--compression", arguments.producer.compression, "Codec")
       ->transform(CLI::CheckedTransformer(compressions));
-  app.add_flag("--chunk", arguments.producer.chunks, "Send long messages in chunks")->needs("--to");
+  app.add_flag("--chunk", arguments.producer.chunks, "Send long messages in chunks");
   app.add_option("--max-message-size", arguments.producer.max_message_size, "Bytes of an entry (the broker's limit)")
       ->check(CLI::Range(size_t{1024}, size_t{128} * 1024 * 1024));
   app.add_option("--rotate-after-messages", arguments.rotate_after_messages,

@@ -30,12 +30,14 @@ ProducerOptions WithLimit(ProducerOptions options, size_t broker_limit) {
   return options;
 }
 
-framing::EntryProducerOptions EntryOptions(const ProducerOptions& options) {
+// Plaintext only where the caller has no encryptor on purpose.
+framing::EntryProducer MakeEntries(pulseal::MessageEncryptor* encryptor, const ProducerOptions& options) {
   framing::EntryProducerOptions entries;
   entries.compression = options.compression;
   entries.max_message_size = options.max_message_size;
   entries.chunks = options.chunks;
-  return entries;
+  if (encryptor == nullptr) return framing::EntryProducer::InClear(entries);
+  return framing::EntryProducer(*encryptor, entries);
 }
 
 }  // namespace
@@ -49,9 +51,11 @@ absl::StatusOr<std::unique_ptr<Producer>> Producer::Open(Connection& connection,
 
 Producer::Producer(Connection& connection, pulseal::MessageEncryptor* encryptor, const ProducerOptions& options,
                    Stored stored)
-    : connection_(connection), options_(WithLimit(options, connection.max_message_size())), stored_(std::move(stored)) {
-  if (encryptor != nullptr) entries_.emplace(*encryptor, EntryOptions(options_));
-}
+    : connection_(connection),
+      options_(WithLimit(options, connection.max_message_size())),
+      stored_(std::move(stored)),
+      encrypts_(encryptor != nullptr),
+      entries_(MakeEntries(encryptor, options_)) {}
 
 absl::Status Producer::Register() {
   Command command;
@@ -63,7 +67,7 @@ absl::Status Producer::Register() {
   if (!options_.name.empty()) producer.set_producer_name(options_.name);
   producer.set_user_provided_producer_name(!options_.name.empty());
   // A topic that requires encryption takes no producer that doesn't promise it.
-  producer.set_encrypted(entries_.has_value());
+  producer.set_encrypted(encrypts_);
   const absl::StatusOr<Command> answer = connection_.Request(command, producer.request_id());
   if (!answer.ok()) return answer.status();
   const wire::ProducerSuccess& success = answer->producer_success();
@@ -120,25 +124,8 @@ framing::MessageMetadata Producer::MetadataFor(uint64_t sequence_id) const {
 
 // A rotation shows nowhere here: the encryptor has made the next data key ahead of time, and its fields go with each entry.
 absl::Status Producer::SendEntries(const framing::MessageMetadata& metadata, std::string_view payload) {
-  if (!entries_.has_value()) return SendInClear(metadata, payload);
-  return entries_->Send(metadata, payload,
-                        [this, &metadata](const framing::OutgoingEntry& entry) { return SendEntry(metadata, entry); });
-}
-
-absl::Status Producer::SendInClear(framing::MessageMetadata metadata, std::string_view payload) {
-  if (payload.size() > options_.max_message_size) {
-    return Error(absl::StatusCode::kInvalidArgument, "a message of ", payload.size(), " bytes: at most ",
-                 options_.max_message_size, " are allowed");
-  }
-  metadata.uncompressed_size = static_cast<uint32_t>(payload.size());
-  if (options_.compression != framing::Compression::kNone) {
-    if (absl::Status status = framing::Compress(options_.compression, payload, &compressed_); !status.ok())
-      return status;
-    metadata.compression = options_.compression;
-    payload = compressed_;
-  }
-  const std::string serialized = metadata.Serialize();
-  return SendEntry(metadata, {serialized, {}, payload});
+  return entries_.Send(metadata, payload,
+                       [this, &metadata](const framing::OutgoingEntry& entry) { return SendEntry(metadata, entry); });
 }
 
 // Must not wait, since EntryProducer calls it: the frame is put behind the others.

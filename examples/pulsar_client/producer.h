@@ -66,7 +66,6 @@ class Producer {
   absl::Status SendAlone(const pulseal::framing::SingleMessage& message);
   absl::Status SendBatch();
   absl::Status SendEntries(const pulseal::framing::MessageMetadata& metadata, std::string_view payload);
-  absl::Status SendInClear(pulseal::framing::MessageMetadata metadata, std::string_view payload);
   absl::Status SendEntry(const pulseal::framing::MessageMetadata& metadata,
                          const pulseal::framing::OutgoingEntry& entry);
   absl::Status Take(const Frame& frame);
@@ -76,14 +75,15 @@ class Producer {
   Connection& connection_;
   const ProducerOptions options_;
   const Stored stored_;
-  std::optional<pulseal::framing::EntryProducer> entries_;  // none: in clear
+  const bool encrypts_;
+  pulseal::framing::EntryProducer entries_;
   std::string name_;
   uint64_t next_sequence_id_ = 0;
 
   std::string batch_;  // plaintext
   int32_t in_batch_ = 0;
   Clock::time_point batch_deadline_;
-  std::string entry_, compressed_;  // kept for their memory
+  std::string entry_;  // kept for its memory
   std::deque<Unconfirmed> unconfirmed_;
 };
 

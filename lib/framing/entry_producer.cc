@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PRODUCER: batch -> compress -> encrypt, or compress -> split -> encrypt each
+// PRODUCER: batch -> compress -> encrypt, or compress -> cut -> encrypt each
 #include "pulseal/framing/entry_producer.h"
 
 #include <string>
@@ -38,6 +38,13 @@ absl::Status CheckMetadata(size_t size, size_t fields_size) {
                              " of encryption fields"));
 }
 
+// A message in chunks as they go out, their payloads and fields one behind the other.
+struct Chunks {
+  int32_t count = 0;
+  size_t size = 0, fields_size = 0;  // of each; the last payload may be shorter
+  std::string_view payloads, fields;
+};
+
 // The longest metadata that a chunk of the message may have.
 size_t ChunkMetadataSize(MessageMetadata metadata) {
   metadata.num_chunks = metadata.chunk_id = kMostChunks;
@@ -49,7 +56,8 @@ size_t ChunkMetadataSize(MessageMetadata metadata) {
 // An EntryProducer's scratch memory, and what it does there.
 class EntryProducerState {
  public:
-  EntryProducerState(MessageEncryptor& encryptor, const EntryProducerOptions& options)
+  // `encryptor`: null for messages in clear.
+  EntryProducerState(MessageEncryptor* encryptor, const EntryProducerOptions& options)
       : encryptor_(encryptor), options_(options) {}
   EntryProducerState(const EntryProducerState&) = delete;
   EntryProducerState& operator=(const EntryProducerState&) = delete;
@@ -65,9 +73,12 @@ class EntryProducerState {
   absl::StatusOr<std::string_view> Compressed(std::string_view payload, MessageMetadata* metadata);
   absl::Status SendWhole(MessageMetadata metadata, std::string_view payload, const EntrySink& sink);
   absl::Status SendChunks(MessageMetadata metadata, std::string_view message, const EntrySink& sink);
-  absl::StatusOr<size_t> EncryptChunks(std::string_view message, size_t metadata_size);
+  size_t FieldsSize() const { return encryptor_ == nullptr ? 0 : encryptor_->fields_size(); }
+  absl::StatusOr<Sealed> Seal(std::string_view payload);
+  absl::StatusOr<Chunks> Cut(std::string_view message, size_t metadata_size);
+  absl::StatusOr<Chunks> EncryptChunks(std::string_view message, size_t chunk_size, int32_t count, size_t fields_size);
 
-  MessageEncryptor& encryptor_;
+  MessageEncryptor* const encryptor_;
   const EntryProducerOptions options_;
   std::string batch_;       // plaintext
   SecretBytes compressed_;  // plaintext
@@ -117,13 +128,18 @@ absl::Status EntryProducerState::SendWhole(MessageMetadata metadata, std::string
   metadata.chunk_uuid.clear();
   metadata.num_chunks = metadata.chunk_id = metadata.total_chunk_size = 0;
   const std::string serialized = metadata.Serialize();
-  if (absl::Status status = CheckMetadata(serialized.size(), encryptor_.fields_size()); !status.ok()) return status;
-  MakeRoom(payload.size() + MessageEncryptor::kPayloadOverhead, &ciphertext_);
-  const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(payload, &ciphertext_, &fields_);
+  if (absl::Status status = CheckMetadata(serialized.size(), FieldsSize()); !status.ok()) return status;
+  const absl::StatusOr<Sealed> sealed = Seal(payload);
   if (!sealed.ok()) return sealed.status();
   // Recipients may have been added meanwhile.
   if (absl::Status status = CheckMetadata(serialized.size(), sealed->fields.size()); !status.ok()) return status;
   return sink({serialized, sealed->fields, sealed->payload, sealed->encrypted});
+}
+
+absl::StatusOr<Sealed> EntryProducerState::Seal(std::string_view payload) {
+  if (encryptor_ == nullptr) return Sealed{payload, {}, false};
+  MakeRoom(payload.size() + MessageEncryptor::kPayloadOverhead, &ciphertext_);
+  return encryptor_->Encrypt(payload, &ciphertext_, &fields_);
 }
 
 absl::Status EntryProducerState::SendChunks(MessageMetadata metadata, std::string_view message, const EntrySink& sink) {
@@ -132,55 +148,65 @@ absl::Status EntryProducerState::SendChunks(MessageMetadata metadata, std::strin
   }
   metadata.total_chunk_size = static_cast<int32_t>(message.size());
   const size_t metadata_size = ChunkMetadataSize(metadata);
-  absl::StatusOr<size_t> chunk_size = EncryptChunks(message, metadata_size);
-  for (int i = 1; i < kAttempts && chunk_size.status().code() == absl::StatusCode::kFailedPrecondition; ++i) {
-    chunk_size = EncryptChunks(message, metadata_size);
+  absl::StatusOr<Chunks> chunks = Cut(message, metadata_size);
+  for (int i = 1; i < kAttempts && chunks.status().code() == absl::StatusCode::kFailedPrecondition; ++i) {
+    chunks = Cut(message, metadata_size);
   }
-  if (!chunk_size.ok()) return chunk_size.status();
+  if (!chunks.ok()) return chunks.status();
 
-  metadata.num_chunks = *CountChunks(message.size(), *chunk_size);
-  const size_t fields_size = fields_.size() / static_cast<size_t>(metadata.num_chunks);
-  const size_t sealed_size = *chunk_size + MessageEncryptor::kPayloadOverhead;
+  metadata.num_chunks = chunks->count;
   absl::Status status;
   for (metadata.chunk_id = 0; metadata.chunk_id < metadata.num_chunks && status.ok(); ++metadata.chunk_id) {
-    const auto id = static_cast<size_t>(metadata.chunk_id);
-    const std::string_view fields = std::string_view(fields_).substr(id * fields_size, fields_size);
-    status = sink({metadata.Serialize(), fields, ChunkAt(ciphertext_, sealed_size, metadata.chunk_id), true,
+    const size_t place = static_cast<size_t>(metadata.chunk_id) * chunks->fields_size;
+    status = sink({metadata.Serialize(), chunks->fields.substr(place, chunks->fields_size),
+                   ChunkAt(chunks->payloads, chunks->size, metadata.chunk_id), encryptor_ != nullptr,
                    metadata.num_chunks, metadata.chunk_id});
   }
   return status;
 }
 
-// All chunks of `message` into ciphertext_ and fields_, one behind the other. Returns the size of a chunk's plaintext.
-absl::StatusOr<size_t> EntryProducerState::EncryptChunks(std::string_view message, size_t metadata_size) {
-  constexpr size_t kOverhead = MessageEncryptor::kPayloadOverhead;
-  const size_t fields_size = encryptor_.fields_size();
+absl::StatusOr<Chunks> EntryProducerState::Cut(std::string_view message, size_t metadata_size) {
+  const size_t fields_size = FieldsSize();
   if (absl::Status status = CheckMetadata(metadata_size, fields_size); !status.ok()) return status;
-  const size_t around = metadata_size + fields_size + kOverhead;
+  const size_t overhead = encryptor_ == nullptr ? 0 : MessageEncryptor::kPayloadOverhead;
+  const size_t around = metadata_size + fields_size + overhead;
   if (around >= options_.max_message_size) return Misuse("message: its metadata leaves no room for a chunk");
   const size_t chunk_size = options_.max_message_size - around;
   const absl::StatusOr<int32_t> count = CountChunks(message.size(), chunk_size);
   if (!count.ok()) return count.status();
-  const absl::StatusOr<PinnedKey> key = encryptor_.Pin(*count);
+  if (encryptor_ == nullptr) return Chunks{*count, chunk_size, 0, message, {}};
+  return EncryptChunks(message, chunk_size, *count, fields_size);
+}
+
+// Into ciphertext_ and fields_.
+absl::StatusOr<Chunks> EntryProducerState::EncryptChunks(std::string_view message, size_t chunk_size, int32_t count,
+                                                         size_t fields_size) {
+  const absl::StatusOr<PinnedKey> key = encryptor_->Pin(count);
   if (!key.ok()) return key.status();
   if (key->fields_size() != fields_size) return absl::FailedPreconditionError("recipients have changed");
-  const auto chunks = static_cast<size_t>(*count);
-  const size_t sealed_size = message.size() + chunks * kOverhead;
-  MakeRoom(sealed_size, &ciphertext_);
-  ciphertext_.resize(sealed_size);
-  fields_.resize(chunks * fields_size);
-  for (int32_t id = 0; id < *count; ++id) {
+  const size_t sealed_size = chunk_size + MessageEncryptor::kPayloadOverhead;
+  const size_t all_sealed = message.size() + static_cast<size_t>(count) * MessageEncryptor::kPayloadOverhead;
+  MakeRoom(all_sealed, &ciphertext_);
+  ciphertext_.resize(all_sealed);
+  fields_.resize(static_cast<size_t>(count) * fields_size);
+  for (int32_t id = 0; id < count; ++id) {
     const auto place = static_cast<size_t>(id);
-    const absl::StatusOr<Sealed> sealed = encryptor_.Encrypt(
-        *key, ChunkAt(message, chunk_size, id), absl::MakeSpan(ciphertext_).subspan(place * (chunk_size + kOverhead)),
-        absl::MakeSpan(fields_).subspan(place * fields_size));
+    const absl::StatusOr<Sealed> sealed = encryptor_->Encrypt(*key, ChunkAt(message, chunk_size, id),
+                                                              absl::MakeSpan(ciphertext_).subspan(place * sealed_size),
+                                                              absl::MakeSpan(fields_).subspan(place * fields_size));
     if (!sealed.ok()) return sealed.status();
   }
-  return chunk_size;
+  return Chunks{count, sealed_size, fields_size, ciphertext_, fields_};
 }
 
 EntryProducer::EntryProducer(MessageEncryptor& encryptor, EntryProducerOptions options)
-    : state_(std::make_unique<EntryProducerState>(encryptor, options)) {}
+    : EntryProducer(std::make_unique<EntryProducerState>(&encryptor, options)) {}
+
+EntryProducer::EntryProducer(std::unique_ptr<EntryProducerState> state) : state_(std::move(state)) {}
+
+EntryProducer EntryProducer::InClear(EntryProducerOptions options) {
+  return EntryProducer(std::make_unique<EntryProducerState>(nullptr, options));
+}
 
 EntryProducer::~EntryProducer() = default;
 

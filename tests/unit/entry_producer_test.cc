@@ -295,5 +295,46 @@ TEST_F(EntryProducerTest, SendsInClearOnlyWhatIsWhole) {
   EXPECT_THAT(sent_, IsEmpty());
 }
 
+TEST_F(EntryProducerTest, SendsEverythingInClearWhereThatIsItsName) {
+  producer_options_.max_message_size = 2000;
+  producer_options_.chunks = true;
+  producer_options_.compression = Compression::kLz4;
+  EntryProducer in_clear = EntryProducer::InClear(producer_options_);
+  SingleMessage message;
+  message.payload = "in a batch";
+  const std::string text(1000, 'x'), chunked = Noise(8000);
+  ASSERT_TRUE(in_clear.Send(metadata_, text, Sink()).ok());
+  ASSERT_TRUE(in_clear.SendBatch(metadata_, {message, message}, Sink()).ok());
+  ASSERT_TRUE(in_clear.Send(metadata_, chunked, Sink()).ok());
+  ASSERT_GT(sent_.size(), 4u);
+  for (const SentEntry& entry : sent_) {
+    EXPECT_FALSE(entry.encrypted);
+    EXPECT_EQ(entry.parsed().encryption_fields, "");
+    EXPECT_LE(entry.metadata.size() + entry.payload.size(), 2000u);
+  }
+  EXPECT_EQ(sent_[0].parsed().compression, Compression::kLz4);
+  EXPECT_EQ(sent_[1].parsed().num_messages_in_batch, 2);
+  EXPECT_EQ(sent_[2].parsed().num_chunks, static_cast<int32_t>(sent_.size()) - 2);
+  // The room that encryption doesn't take is used, but for the numbers' size in the metadata.
+  EXPECT_GE(sent_[2].metadata.size() + sent_[2].payload.size(), 1990u);
+  std::vector<std::string> read;
+  for (const SentEntry& entry : sent_) {
+    for (const Outcome& outcome : Consume(entry, 1).outcomes) {
+      EXPECT_FALSE(outcome.decision.was_encrypted);
+      MessageReader messages(outcome);
+      for (SingleMessage next; messages.Next(&next);) read.emplace_back(next.payload);
+    }
+  }
+  EXPECT_THAT(read, ElementsAre(text, "in a batch", "in a batch", chunked));
+}
+
+TEST_F(EntryProducerTest, HoldsTheLimitsInClearToo) {
+  producer_options_.max_message_size = 100;
+  EntryProducer in_clear = EntryProducer::InClear(producer_options_);
+  ExpectMisuse(in_clear.Send(metadata_, std::string(101, 'x'), Sink()), "turn chunks on");
+  metadata_.encryption_fields = "\x7a\x00";
+  ExpectMisuse(in_clear.Send(metadata_, "x", Sink()), "encryption fields already");
+}
+
 }  // namespace
 }  // namespace pulseal::framing

@@ -39,7 +39,7 @@ struct OutgoingEntry {
   std::string_view metadata;           // serialised
   std::string_view encryption_fields;  // empty where it isn't encrypted
   std::string_view payload;
-  bool encrypted = false;  // false only under ProducerCryptoFailureAction::kSend
+  bool encrypted = false;  // false only under ProducerCryptoFailureAction::kSend, and of a producer that is InClear
   // As in the metadata: a broker is told of chunks, and answers each.
   int32_t num_chunks = 0;  // zero: not a chunk
   int32_t chunk_id = 0;    // from 0
@@ -63,8 +63,11 @@ using EntrySink = std::function<absl::Status(const OutgoingEntry&)>;
 //   message in chunks never goes out in clear: UNAVAILABLE.
 class PULSEAL_EXPORT EntryProducer {
  public:
-  // `encryptor` must outlive this.
+  // Encrypts with `encryptor`, which must outlive this.
   explicit EntryProducer(MessageEncryptor& encryptor, EntryProducerOptions options = EntryProducerOptions());
+  // Encrypts nothing, for a client whose application has encryption switched off; all else is the same.
+  // Security: for that alone. Where keys are missing it is no way out: MessageEncryptor's errors and failure action are.
+  static EntryProducer InClear(EntryProducerOptions options = EntryProducerOptions());
   ~EntryProducer();
   EntryProducer(const EntryProducer&) = delete;
   EntryProducer& operator=(const EntryProducer&) = delete;
@@ -76,10 +79,14 @@ class PULSEAL_EXPORT EntryProducer {
   absl::Status Send(MessageMetadata metadata, std::string_view payload, const EntrySink& sink);
 
   // Builds a batch, and sends it. Also sets num_messages_in_batch, and highest_sequence_id to the last message's
-  // sequence_id where it has one.
+  // sequence_id where it has one. Not for a topic that is compacted: a broker can't look into an encrypted batch, so its
+  // compaction takes one for a single message with metadata.partition_key, and removes it where that is absent, or when a
+  // later one has the same. Of messages sent one by one it keeps the last of each key (docs/interop.md has both).
   absl::Status SendBatch(MessageMetadata metadata, absl::Span<const SingleMessage> messages, const EntrySink& sink);
 
  private:
+  explicit EntryProducer(std::unique_ptr<class EntryProducerState> state);
+
   std::unique_ptr<class EntryProducerState> state_;
 };
 
