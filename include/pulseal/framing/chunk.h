@@ -87,9 +87,9 @@ struct AssembledMessage {
 // rotates in its middle (the official ones', at most every few hours; this library's never): such a message doesn't get
 // complete and fails after max_age, because one with two data keys can't be told from one that was spliced.
 //
-// Accounting. The caller gives each chunk a cookie, such as its position in the topic. Each cookie that was handed in comes
-// back exactly once, in the AssembledMessage that its message ends with: that is when the chunk's entry is to be
-// acknowledged, or left for redelivery. Permits must not wait as long, or a message of more chunks than permits would
+// Accounting. The caller gives each chunk a cookie (see EntryConsumer::Consume). Each cookie that was handed in comes back
+// exactly once, in the AssembledMessage that its message ends with: that is when the chunk's entry is to be acknowledged,
+// or left for redelivery. Permits must not wait as long, or a message of more chunks than permits would
 // never end: give one back for each call of Add or Fail that doesn't complete a message, at once.
 //
 // A chunk that comes again while its message is open (redelivered, or sent twice) adds its cookie and nothing else; its

@@ -3,7 +3,8 @@
 // The codecs of the wire, framed as the official clients frame them:
 //
 //   kLz4     one raw block (not the frames that the program lz4 writes)
-//   kZlib    one zlib stream (RFC 1950)
+//   kZlib    one zlib stream (RFC 1950). Java's client flushes its own and never finishes it, and makes no byte at all of an
+//            empty payload; Decompress takes both, and Compress finishes
 //   kZstd    one Zstandard frame (RFC 8878)
 //   kSnappy  the raw format (not its framing format)
 //

@@ -92,7 +92,12 @@ class PULSEAL_EXPORT EntryConsumer {
   EntryConsumer& operator=(const EntryConsumer&) = delete;
 
   // MessageDecryptor::Decrypt (which may run a key reader on this thread), then Unpack. `metadata` and `payload` are the
-  // entry's (ParseEntry); `cookie` is the caller's name for the entry, such as its position.
+  // entry's (ParseEntry); `cookie` is the caller's name for the entry, such as its offset in a file. A message id of
+  // Pulsar's has more than 64 bits; number the entries as they come and keep the ids by number until an outcome has them:
+  //
+  //   ids[next] = message.id;
+  //   for (Outcome& outcome : Consume(entry.metadata, entry.payload, next++, now).outcomes)
+  //     for (uint64_t cookie : outcome.cookies) Settle(outcome, ids.extract(cookie).mapped());
   Consumed Consume(std::string_view metadata, std::string_view payload, uint64_t cookie, std::chrono::nanoseconds now);
 
   // What is behind the encryption of an entry about which `decision` was made; for callers that may not block and use
