@@ -2,8 +2,11 @@
 #include "examples/pulsar_client/transport.h"
 
 #include <boost/asio/connect.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <mutex>
+#include <thread>
 
 #include "examples/pulsar_client/error.h"
 
@@ -20,7 +23,21 @@ absl::Status Unreachable(const char* step, const error_code& error) {
 
 }  // namespace
 
-Transport::Transport(asio::io_context& io, ServiceUrl url) : url_(std::move(url)), resolver_(io), stream_(io, tls_) {}
+// Where the thread that looks for the host hands its answer in, if anybody still waits for it.
+struct HostLookup {
+  std::mutex mutex;
+  asio::io_context* io = nullptr;  // null: nobody does
+};
+
+Transport::Transport(asio::io_context& io, ServiceUrl url)
+    : url_(std::move(url)), lookup_(std::make_shared<HostLookup>()), stream_(io, tls_) {
+  lookup_->io = &io;
+}
+
+Transport::~Transport() {
+  const std::lock_guard<std::mutex> lock(lookup_->mutex);
+  lookup_->io = nullptr;
+}
 
 absl::Status Transport::TrustOnly(const std::string& ca_file) {
   error_code error;
@@ -43,13 +60,25 @@ absl::Status Transport::TrustOnly(const std::string& ca_file) {
 
 void Transport::Connect(Done done) {
   done_ = std::move(done);
-  resolver_.async_resolve(url_.host, url_.port, [this](const error_code& error, const auto& addresses) {
-    if (error) return Finish(Unreachable("can't find the host", error));
-    ConnectTo(addresses);
-  });
+  FindHost();
 }
 
-void Transport::ConnectTo(const asio::ip::tcp::resolver::results_type& addresses) {
+// The system's resolver takes as long as it likes and can't be interrupted, and whoever ends Asio's waits for it. So it has a
+// thread that may be left behind.
+void Transport::FindHost() {
+  std::thread([this, lookup = lookup_, host = url_.host, port = url_.port] {
+    asio::io_context io;
+    error_code error;
+    const Addresses addresses = asio::ip::tcp::resolver(io).resolve(host, port, error);
+    const std::lock_guard<std::mutex> lock(lookup->mutex);
+    if (lookup->io == nullptr) return;
+    asio::post(*lookup->io, [this, error, addresses] {
+      error ? Finish(Unreachable("can't find the host", error)) : ConnectTo(addresses);
+    });
+  }).detach();
+}
+
+void Transport::ConnectTo(const Addresses& addresses) {
   asio::async_connect(stream_.next_layer(), addresses, [this](const error_code& error, const auto&) {
     if (error) return Finish(Unreachable("can't connect (is a broker listening there?)", error));
     error_code ignored;

@@ -11,6 +11,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,11 +26,12 @@ class Transport {
   using Done = std::function<void(absl::Status)>;
 
   Transport(boost::asio::io_context& io, ServiceUrl url);
+  ~Transport();
 
   // `ca_file`: certificates of the authorities to trust; empty: the system's. Only for TLS.
   absl::Status TrustOnly(const std::string& ca_file);
 
-  // Resolves, connects, and shakes hands. The error says at which of these it ended.
+  // Finds the host, connects, and shakes hands. The error says at which of these it ended.
   void Connect(Done done);
 
   // Fills all of `data`; writes all of `bytes`. They must live until `done` is called, as the transport must.
@@ -43,13 +45,16 @@ class Transport {
   bool IsPrivate();
 
  private:
-  void ConnectTo(const boost::asio::ip::tcp::resolver::results_type& addresses);
+  using Addresses = boost::asio::ip::tcp::resolver::results_type;
+
+  void FindHost();
+  void ConnectTo(const Addresses& addresses);
   void ShakeHands();
   void Finish(absl::Status status) { std::exchange(done_, nullptr)(std::move(status)); }
 
   const ServiceUrl url_;
   boost::asio::ssl::context tls_{boost::asio::ssl::context::tls_client};
-  boost::asio::ip::tcp::resolver resolver_;
+  const std::shared_ptr<struct HostLookup> lookup_;
   boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream_;
   Done done_;  // of Connect
 };

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: pulsar_client_test.py CLIENT KEYS
+"""usage: pulsar_client_test.py CLIENT KEYS NO_RESOLVER
 
 The example client against FakeBroker: what it sends, what it acknowledges, and how it ends when the broker is absent,
-hostile, or slow. KEYS holds demo-alice's and demo-bob's pairs.
+hostile, or slow. KEYS holds demo-alice's and demo-bob's pairs; NO_RESOLVER is what no_resolver.cc makes.
 """
 import base64
 import json
@@ -19,11 +19,12 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 from fake_broker import (ACK, CLOSE_PRODUCER, CONNECT, ERROR, FLOW, LOOKUP, LOOKUP_RESPONSE, PING, PONG, PRODUCER,
                          REDELIVER, SEND, SEND_ERROR, SEND_RECEIPT, SUBSCRIBE, FakeBroker, encode, frame)
 
-CLIENT, KEYS = sys.argv[1:3] if len(sys.argv) > 2 else ("", "")
+CLIENT, KEYS, NO_RESOLVER = sys.argv[1:4] if len(sys.argv) > 3 else ("", "", "")
 LONGEST = 40  # seconds that a client may take: far more than any test's own time-outs
 DECRYPTION_ERROR = 4
 
@@ -126,6 +127,15 @@ class Messages(unittest.TestCase):
         self.assertEqual(ended.payloads, [long, b"message 0"])
         self.assertEqual([len(fields[3]) for fields, _ in second.of(ACK)], [3, 1])
         self.assertGreaterEqual(second.permits(), 2 + 4 - 1)
+
+    def test_a_long_message_travels_in_chunks_in_clear_too(self):
+        long = bytes(range(256)) * 40
+        entries = stored(line(long) + lines(1), "--chunk", "--max-message-size", "4096")
+        self.assertEqual(len(entries), 4)
+        with FakeBroker(entries=entries) as broker:
+            ended = consume(broker, "--count", "2")
+        self.assertEqual(ended.payloads, [long, b"message 0"])
+        self.assertEqual([message["encrypted"] for message in ended.messages], [False, False])
 
     def test_the_data_key_rotates_and_all_are_read(self):
         entries = stored(lines(50), "--to", "demo-alice", "--rotate-after-messages", "1")
@@ -297,6 +307,12 @@ class Failures(unittest.TestCase):
         with ThreadPoolExecutor(len(kinds)) as at_once:
             for kind, end in zip(kinds, at_once.map(ended, kinds)):
                 self.expect(end, "no receipt in time" if kind == SEND else "no answer in time")
+
+    def test_name_servers_that_never_answer(self):
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        with mock.patch.dict(os.environ, LD_PRELOAD=NO_RESOLVER, ASAN_OPTIONS=sanitizer):
+            ended = produce("pulsar://broker.example", lines(1), patience="0.5")
+        self.expect(ended, "pulsar://broker.example:6650", "no answer in time")
 
     def test_receipts_for_something_else(self):
         def confuse(connection, _, __, ___):
