@@ -97,8 +97,8 @@ def python():
     def make(folder):
         run("a virtual environment (Debian: python3-venv)", [sys.executable, "-m", "venv", folder])
         run("the packages of python/requirements.txt",
-            [folder / "bin/python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--requirement", requirements],
-            attempts=ATTEMPTS)
+            [folder / "bin/python", "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--require-hashes",
+             "--requirement", requirements], attempts=ATTEMPTS)
 
     return [str(kept(f"python-{platform.python_version()}", [requirements], make) / "bin/python")]
 
