@@ -12,7 +12,7 @@ from questions import Scenario, cell, command, difference_of, outcome_of, whats_
 
 SUITE = "broker"
 TABLE_BY = ("keys", "recipients")
-COLUMN = "mode"
+COLUMNS = ("mode",)
 
 OFFICIAL = ("java", "go", "python")
 ALL = (*OFFICIAL, "pulseal")

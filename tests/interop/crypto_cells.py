@@ -46,7 +46,7 @@ from pulsar_bytes import fields, serialized  # noqa: E402
 
 SUITE = "crypto"
 TABLE_BY = ("public key",)
-COLUMN = "key"
+COLUMNS = ("altered", "key")
 
 OTHERS = ("java", "go", "python")
 DEADLINE_SECONDS = 120  # of one answer

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: report.py --check
-       report.py [--keep] RESULTS...
+"""usage: report.py [--keep] RESULTS...
+       report.py --check | --render
 
 Makes docs/interop.md, and the docs/interop.json that it is made from, of what the *_cells.py wrote, and prints it; with --keep
-it leaves both as they are and prints how many cells there are by outcome. --check: whether the page is what docs/interop.json says, the cells there are those that the code here
-defines, of the clients' versions that it fetches, and none of them failed.
+it leaves both as they are and prints how many cells there are by outcome. --render: makes the page anew of docs/interop.json.
+--check: whether the page is what docs/interop.json says, the cells there are those that the code here defines, of the clients'
+versions that it fetches, and none of them failed.
 """
 import argparse
 import collections
@@ -23,7 +24,7 @@ MODULES = [importlib.import_module(path.stem) for path in HERE.glob("*_cells.py"
 SUITES = {module.SUITE: module for suite in ("crypto", "broker", "websocket") for module in MODULES if module.SUITE == suite}
 ABOUT = {
     "crypto": "The clients' encryption called directly, without a broker. Python is its package `cryptography`: no client of "
-              "Pulsar's, but a third opinion.",
+              "Pulsar's, but a third opinion. What was altered on its way passes where the reader refuses it.",
     "broker": "Through a broker. Python's client has the C++ client inside.",
     "websocket": "`pulseal produce` and `consume` on `ws://` and `wss://` topics, through the broker's WebSocket endpoint.",
 }
@@ -52,24 +53,33 @@ def table(header, rows):
 
 
 def matrix(cells, module):
-    """Tables of the cells that have the member COLUMN."""
+    """Tables of the cells that have one of the members COLUMNS."""
     groups = collections.defaultdict(list)
     for one in cells:
-        groups[tuple((name, one["what"][name]) for name in module.TABLE_BY if name in one["what"])].append(one)
-    return "\n".join(heading(group) + one_matrix(group_cells, module) for group, group_cells in groups.items())
+        by = tuple((name, one["what"][name]) for name in module.TABLE_BY if name in one["what"])
+        groups[by, column_of(one, module)].append(one)
+    return "\n".join(heading(by, column, module) + one_matrix(group, by, column) for (by, column), group in groups.items())
 
 
-def heading(group):
-    return f"**{', '.join(f'{name}: {value}' for name, value in group)}**\n\n" if group else ""
+def column_of(one, module):
+    return next((name for name in module.COLUMNS if name in one["what"]), None)
 
 
-def one_matrix(cells, module):
-    columns = list(dict.fromkeys(one["what"][module.COLUMN] for one in cells))
+def heading(by, column, module):
+    words = [f"{name}: {value}" for name, value in by]
+    if column != module.COLUMNS[-1]:
+        words.append(column)
+    return f"**{', '.join(words)}**\n\n" if words else ""
+
+
+def one_matrix(cells, by, column):
+    columns = list(dict.fromkeys(one["what"][column] for one in cells))
+    shown = {column, *dict(by)}
     rows = collections.defaultdict(dict)
     for one in cells:
-        rest = [value for name, value in one["what"].items() if name not in (module.COLUMN, *module.TABLE_BY)]
-        rows[f"{one['writer']} → {one['reader']}", *rest][one["what"][module.COLUMN]] = mark(one)
-    names = [name for name in cells[0]["what"] if name not in (module.COLUMN, *module.TABLE_BY)]
+        rest = [value for name, value in one["what"].items() if name not in shown]
+        rows[f"{one['writer']} → {one['reader']}", *rest][one["what"][column]] = mark(one)
+    names = [name for name in cells[0]["what"] if name not in shown]
     return table(["writer → reader", *names, *columns],
                  [[*key, *(marks.get(column, "") for column in columns)] for key, marks in rows.items()])
 
@@ -93,8 +103,8 @@ def errors_of_impossible(cells):
 
 def section(suite, cells):
     module = SUITES[suite]
-    in_matrix = [one for one in cells if module.COLUMN in one["what"]]
-    alone = [one for one in cells if module.COLUMN not in one["what"]]
+    in_matrix = [one for one in cells if column_of(one, module)]
+    alone = [one for one in cells if not column_of(one, module)]
     parts = [matrix(in_matrix, module) if in_matrix else "", errors_of_impossible(in_matrix), cases(alone) if alone else ""]
     return f"## {suite.capitalize()}\n\n{ABOUT[suite]}\n\n" + "\n".join(filter(None, parts))
 
@@ -145,8 +155,12 @@ def to_json(report):
     return f'{{\n "versions": {json.dumps(report["versions"])},\n "cells": [\n{lines}\n ]\n}}\n'
 
 
+def last_report():
+    return json.loads((DOCS / "interop.json").read_text(encoding="utf-8"))
+
+
 def problems():
-    report = json.loads((DOCS / "interop.json").read_text(encoding="utf-8"))
+    report = last_report()
     if (DOCS / "interop.md").read_text(encoding="utf-8") != render(report):
         yield "docs/interop.md isn't what docs/interop.json and differences.py make"
     if report["versions"] != clients.versions():
@@ -165,6 +179,10 @@ def problems():
             yield f"failed: {identity(one)}"
 
 
+def write_page(report):
+    (DOCS / "interop.md").write_text(render(report), encoding="utf-8")
+
+
 def check():
     found = list(problems())
     print("\n".join(found[:20]))
@@ -174,12 +192,15 @@ def check():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--keep", action="store_true")
+    for option in "--check", "--render", "--keep":
+        parser.add_argument(option, action="store_true")
     parser.add_argument("results", nargs="*", type=Path)
     arguments = parser.parse_args()
     if arguments.check:
         check()
+        return
+    if arguments.render:
+        write_page(last_report())
         return
     cells = [one for path in arguments.results for one in json.loads(path.read_text(encoding="utf-8"))]
     cells.sort(key=lambda one: list(SUITES).index(one["suite"]))
@@ -189,7 +210,7 @@ def main():
     print(counts(cells) if arguments.keep else render(report))
     if not arguments.keep:
         (DOCS / "interop.json").write_text(to_json(report), encoding="utf-8")
-        (DOCS / "interop.md").write_text(render(report), encoding="utf-8")
+        write_page(report)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 """report.py --check must go red when docs/interop.md and the code say different things; and what clean() makes of log lines."""
 import copy
 import json
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -56,6 +57,11 @@ class Check(unittest.TestCase):
 
     def test_finds_an_edited_page(self):
         self.assertIn("docs/interop.md isn't", self.problems(self.report, report.render(self.report) + "\n"))
+
+    def test_every_row_of_a_table_has_its_columns(self):
+        for table in re.findall(r"(?:^\|.*\n)+", report.render(self.report), re.MULTILINE):
+            columns = [len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()]
+            self.assertEqual(set(columns), {columns[0]}, table)
 
     def test_the_json_is_one_cell_a_line(self):
         text = report.to_json(self.report)

@@ -18,7 +18,7 @@ from questions import PROGRAM, Scenario, cell, command, outcome_of, whats_wrong
 
 SUITE = "websocket"
 TABLE_BY = ("direction",)
-COLUMN = "mode"
+COLUMNS = ("mode",)
 
 SECONDS = 120
 MANY = 5000
