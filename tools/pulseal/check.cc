@@ -281,9 +281,8 @@ std::function<ExitCode()> Define(CLI::App& app) {
 
 extern const Command kCheckCommand = {
     "check", "Say what key files are, how strong, and who can read them",
-    "A file with a problem can't serve, and the exit status is 1: no key, too weak, the wrong passphrase, or halves "
-    "of\n"
-    "the same name that don't match. Warnings don't change the exit status. A file that can't be read ends with 3.\n"
+    "A file with a problem can't serve, and the exit status is 1: no key, too weak, the wrong passphrase, or halves\n"
+    "of the same name that don't match. Warnings don't change the exit status. A file that can't be read ends with 3.\n"
     "For the official C++, Node, Python and Go clients a public key has to be a PUBLIC KEY:\n"
     "  openssl rsa -RSAPublicKey_in -in FILE -pubout      from an RSA PUBLIC KEY\n"
     "  openssl x509 -in FILE -noout -pubkey               from a CERTIFICATE\n\n"

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <map>
@@ -146,7 +145,7 @@ class Consumption {
 
   // Whether it need not come again.
   absl::StatusOr<bool> Write(const framing::Outcome& outcome, std::string_view metadata) {
-    const Place place = PlaceOf(outcome);
+    const Place place = TakeFirst(outcome.cookies, &places_).second;
     const Decision& decision = outcome.decision;
     if (decision.action == Decision::Action::kDeliver) return WriteMessages(outcome, place);
     if (!outcome.failed_before) {
@@ -168,15 +167,6 @@ class Consumption {
       ++messages_;
     }
     return true;
-  }
-
-  // Of the first of its entries, all of which it settles.
-  Place PlaceOf(const framing::Outcome& outcome) {
-    Place place;
-    if (outcome.cookies.empty()) return place;
-    place = places_[*std::min_element(outcome.cookies.begin(), outcome.cookies.end())];
-    for (const uint64_t entry_number : outcome.cookies) places_.erase(entry_number);
-    return place;
   }
 
   // An entry is settled when whoever reads the output has all of it.
@@ -338,9 +328,8 @@ extern const Command kConsumeCommand = {
     "  consume   its ciphertext is written in its place, in base64; a batch's only with --deliver-whole-batch\n"
     "With --format jsonl each line is a JSON object: entry and offset (where it lies in the topic), batch_index,\n"
     "producer, sequence_id, publish_time, event_time, encrypted, key_name (whose private key opened it), key,\n"
-    "properties and payload. What is no text stands in base64 under key_base64, payload_base64. A producer's name "
-    "over\n"
-    "1024 bytes is cut, and producer_size says how long it is. A ciphertext has a context beside it, its entry's\n"
+    "properties and payload. What is no text stands in base64 under key_base64, payload_base64. A producer's name\n"
+    "over 1024 bytes is cut, and producer_size says how long it is. A ciphertext has a context beside it, its entry's\n"
     "metadata, with which \"pulseal decrypt\" reads it when the key is there.\n"
     "A topic of Pulsar's is read under the name of a subscription, through Pulsar's WebSocket endpoint, which tells\n"
     "message_id instead of entry and offset, and neither producer nor chunks. A message is acknowledged when it was\n"

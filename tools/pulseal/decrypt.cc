@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -158,10 +157,7 @@ class Decryption {
   }
 
   absl::Status Write(const framing::Outcome& outcome) {
-    const auto first = std::min_element(outcome.cookies.begin(), outcome.cookies.end());
-    const uint64_t line = first == outcome.cookies.end() ? 0 : *first;
-    const Place place = places_[line];
-    for (const uint64_t settled : outcome.cookies) places_.erase(settled);
+    const auto [line, place] = TakeFirst(outcome.cookies, &places_);
     if (outcome.decision.action != Decision::Action::kDeliver) {
       if (!outcome.failed_before) errors_.Add(line, std::string(outcome.decision.status.message()));
       return absl::OkStatus();
@@ -218,16 +214,13 @@ std::function<ExitCode()> Define(CLI::App& app) {
 
 extern const Command kDecryptCommand = {
     "decrypt", "Read messages that were kept because their key wasn't there",
-    "Takes JSON objects, one to a line: what \"pulseal consume --on-failure consume --format jsonl\" wrote, or frames "
-    "of\n"
-    "Pulsar's WebSocket endpoint from a consumer with cryptoFailureAction=CONSUME. Each is decrypted and "
-    "decompressed,\n"
-    "batches (kept with --deliver-whole-batch) are split, chunks put together; messages that consume could read at\n"
-    "once are passed over. A line that can't be read doesn't stop the others, and the exit status is 1.\n"
+    "Takes JSON objects, one to a line: what \"pulseal consume --on-failure consume --format jsonl\" wrote, or frames\n"
+    "of Pulsar's WebSocket endpoint from a consumer with cryptoFailureAction=CONSUME. Each is decrypted and\n"
+    "decompressed, batches (kept with --deliver-whole-batch) are split, chunks put together; messages that consume\n"
+    "could read at once are passed over. A line that can't be read doesn't stop the others, and the exit status is 1.\n"
     "A message alone is written as it is; of several each has a line feed after it. A tombstone is an empty message\n"
-    "then, and keys and properties are left out: --format jsonl has them all, as \"pulseal consume\" writes them. Of "
-    "a\n"
-    "WebSocket frame it has only what is encrypted; the rest stays in the frame.\n\n"
+    "then, and keys and properties are left out: --format jsonl has them all, as \"pulseal consume\" writes them. Of\n"
+    "a WebSocket frame it has only what is encrypted; the rest stays in the frame.\n\n"
     "Example: pulseal consume orders.topic --on-failure consume --format jsonl > kept.jsonl\n"
     "         pulseal decrypt kept.jsonl --key-dir other-keys\n"
     "         sed -n 3p kept.jsonl | pulseal decrypt --key-dir other-keys > third.bin",

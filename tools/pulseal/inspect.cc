@@ -243,18 +243,15 @@ std::function<ExitCode()> Define(CLI::App& app) {
 
 extern const Command kInspectCommand = {
     "inspect", "Say who can read which message; needs no key",
-    "Metadata travels in clear: who can read a message, how its data key was wrapped (as far as the size tells), "
-    "nonce,\n"
-    "sizes, compression, batches and chunks, and outside batches key, properties and times. Nobody vouches for it: it "
-    "isn't authenticated. What others chose is "
-    "shown\n"
-    "escaped; in JSON bytes that are no UTF-8 become U+FFFD, and each field has its bytes in hex beside it.\n"
+    "Metadata travels in clear: who can read a message, how its data key was wrapped (as far as the size tells),\n"
+    "nonce, sizes, compression, batches and chunks, and outside batches key, properties and times. Nobody vouches for\n"
+    "it: it isn't authenticated. What others chose is shown escaped; in JSON bytes that are no UTF-8 become U+FFFD,\n"
+    "and each field has its bytes in hex beside it.\n"
     "A FILE may be \"-\" for standard input. The exit status is 1 where an entry is damaged or malformed.\n\n"
     "Examples: pulseal inspect orders.topic\n"
     "          pulseal inspect orders.topic --entry 17\n"
     "          pulseal inspect orders.topic --entries --json | jq .keys\n"
-    "          curl -s -D - -o payload BROKER/admin/v2/persistent/TENANT/NAMESPACE/TOPIC/subscription/NAME/position/1 "
-    "|\n"
+    "          curl -sD - -o payload BROKER/admin/v2/persistent/TENANT/NAMESPACE/TOPIC/subscription/NAME/position/1 |\n"
     "            pulseal inspect --peek-headers - --payload payload",
     Define};
 

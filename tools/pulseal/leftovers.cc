@@ -35,6 +35,14 @@ std::string Text(const Place& place) {
 
 }  // namespace
 
+std::pair<uint64_t, Place> TakeFirst(const std::vector<uint64_t>& cookies, std::map<uint64_t, Place>* places) {
+  if (cookies.empty()) return {};
+  const uint64_t number = *std::min_element(cookies.begin(), cookies.end());
+  const Place place = (*places)[number];
+  for (const uint64_t cookie : cookies) places->erase(cookie);
+  return {number, place};
+}
+
 void Leftovers::Add(Outcome outcome, std::string_view cause, uint64_t messages, const Place& place,
                     const absl::Status& status) {
   for (Group& group : groups_) {

@@ -3,8 +3,10 @@
 #define PULSEAL_TOOLS_LEFTOVERS_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,6 +19,10 @@ struct Place {
   uint64_t offset = 0;          // in a file
   std::string message_id = {};  // of an entry that is in no file: what Pulsar knows it by; empty in a file
 };
+
+// Number and place of the first of the entries whose numbers `cookies` are; all of these leave `places`. Zero and an empty
+// place where there are none.
+std::pair<uint64_t, Place> TakeFirst(const std::vector<uint64_t>& cookies, std::map<uint64_t, Place>* places);
 
 // The messages of a topic with which a command could not do what it does: one line for each cause, in the order in which
 // the causes came.

@@ -211,9 +211,8 @@ absl::Status CheckUse(const CLI::App& app, const Arguments& arguments) {
   if (!status.ok() || !IsWebSocketUrl(arguments.topic)) return status;
   if (arguments.key_names.size() > 1) {
     return absl::InvalidArgumentError(
-        "--to: Pulsar's WebSocket endpoint takes messages for one recipient only; give one, or use a topic of its own "
-        "for "
-        "each");
+        "--to: Pulsar's WebSocket endpoint takes messages for one recipient only; "
+        "give one, or use a topic of its own for each");
   }
   if (arguments.on_failure != "send") return status;
   return absl::InvalidArgumentError(
@@ -318,24 +317,19 @@ extern const Command kProduceCommand = {
     "Each line of standard input is a message: any bytes but a line feed, which may be missing from the last line; an\n"
     "empty line is an empty message. A line over 5 MiB is reported with its number and left out, the others are\n"
     "recorded, and the exit status is 1. New messages go behind those that the file holds.\n"
-    "With --format jsonl each line is a JSON object: payload (text, or null for a tombstone) or payload_base64, and "
-    "if\n"
-    "wanted key or key_base64, ordering_key_base64, properties (an object of texts) and event_time (milliseconds since "
-    "1970). What "
-    "\"pulseal\n"
-    "consume --format jsonl\" writes can be produced again. Only payloads are encrypted: key, properties and times "
-    "travel\n"
-    "in clear, but for those of messages in a batch.\n"
+    "With --format jsonl each line is a JSON object: payload (text, or null for a tombstone) or payload_base64, and\n"
+    "if wanted key or key_base64, ordering_key_base64, properties (an object of texts) and event_time (milliseconds\n"
+    "since 1970). What \"pulseal consume --format jsonl\" writes can be produced again. Only payloads are encrypted:\n"
+    "key, properties and times travel in clear, but for those of messages in a batch.\n"
     "A topic of Pulsar's is reached through its WebSocket endpoint, which takes messages for one recipient, without\n"
-    "batches and chunks, and with text keys only. A message counts as recorded once the endpoint has sent its "
-    "receipt.\n"
-    "When the connection is lost, what has no receipt is sent again over the next one: nothing is lost, and those\n"
-    "messages may be there twice.\n\n"
+    "batches and chunks, and with text keys only. A message counts as recorded once the endpoint has sent its\n"
+    "receipt. When the connection is lost, what has no receipt is sent again over the next one: nothing is lost, and\n"
+    "those messages may be there twice.\n\n"
     "Examples: pulseal produce orders.topic --to orders --to audit < messages.txt\n"
     "          pulseal produce orders.topic --to orders --batch 1000 --compression zstd < messages.txt\n"
     "          pulseal produce wss://localhost:8443/public/default/orders --to orders < messages.txt\n"
-    "          echo '{\"key\": \"k\", \"payload\": \"hello\"}' | pulseal produce orders.topic --to orders --format "
-    "jsonl",
+    "          echo '{\"key\": \"k\", \"payload\": \"hello\"}' |\n"
+    "            pulseal produce orders.topic --to orders --format jsonl",
     Define};
 
 }  // namespace pulseal::tools

@@ -268,15 +268,11 @@ std::function<ExitCode()> Define(CLI::App& app) {
 
 extern const Command kRewrapCommand = {
     "rewrap", "Give recorded messages new recipients",
-    "Wraps each message's data key again, for the names after --to and for nobody else, in a new file; payloads stay "
-    "as\n"
-    "they are. It takes a private key that reads the messages, and the public keys of the new recipients. A message "
-    "that\n"
-    "can't be read is copied as it is, and the exit status is 1. The new file appears when it is complete and was "
-    "read\n"
-    "back. Whoever could read the old file still can, and has the data keys: to shut somebody out, encrypt anew. And "
-    "who\n"
-    "gets a data key reads all that is encrypted with it, elsewhere too.\n\n"
+    "Wraps each message's data key again, for the names after --to and for nobody else, in a new file; payloads stay\n"
+    "as they are. It takes a private key that reads the messages, and the public keys of the new recipients. A\n"
+    "message that can't be read is copied as it is, and the exit status is 1. The new file appears when it is\n"
+    "complete and was read back. Whoever could read the old file still can, and has the data keys: to shut somebody\n"
+    "out, encrypt anew. And who gets a data key reads all that is encrypted with it, elsewhere too.\n\n"
     "Example: pulseal rewrap orders.topic --to orders --to newcomer --out shared.topic",
     Define};
 
