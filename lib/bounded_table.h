@@ -11,7 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "lib/as_absl.h"
 
 namespace pulseal {
@@ -19,7 +20,7 @@ namespace pulseal {
 // Entries by their identity(), at most `capacity` of them and at most kBytesPerEntry * capacity bytes of identities, so
 // that whoever chooses the identities can't choose the memory. Makes room by second chance (Corbató 1968): the oldest
 // goes, unless TakeSecondChance() says that it was used since it was last the oldest. A lookup so writes nothing here.
-// Entry: `const std::string& identity() const`, `bool TakeSecondChance()`. Not thread-safe.
+// Entry: `std::string_view identity() const`, `bool TakeSecondChance()`. Not thread-safe.
 template <typename Entry>
 class BoundedTable {
  public:
@@ -28,12 +29,12 @@ class BoundedTable {
   explicit BoundedTable(size_t capacity)
       : capacity_(capacity), most_bytes_(std::max(kFewestBytes, capacity * kBytesPerEntry)) {}
 
-  static size_t Hash(std::string_view identity) { return typename Map::hasher()(AsAbsl(identity)); }
+  static size_t Hash(std::string_view identity) { return ByIdentity()(identity); }
 
   // Null where there is none. `hash` of the same identity: the same for every table.
   const Pointer* Find(std::string_view identity, size_t hash) const {
-    const auto found = by_identity_.find(AsAbsl(identity), hash);
-    return found == by_identity_.end() ? nullptr : &found->second;
+    const auto found = by_identity_.find(identity, hash);
+    return found == by_identity_.end() ? nullptr : &*found;
   }
 
   // Replaces one of the same identity. Appends to `dropped` what had to go.
@@ -43,12 +44,12 @@ class BoundedTable {
     while (!by_age_.empty() && (by_age_.size() >= capacity_ || bytes_ + size > most_bytes_)) DropOne(dropped);
     if (capacity_ == 0) return dropped->push_back(std::move(entry));
     bytes_ += size;
-    by_identity_.emplace(AsAbsl(entry->identity()), entry);
+    by_identity_.insert(entry);
     by_age_.push_back(std::move(entry));
   }
 
   void Remove(std::string_view identity, std::vector<Pointer>* dropped) {
-    if (!by_identity_.contains(AsAbsl(identity))) return;
+    if (!by_identity_.contains(identity)) return;
     RemoveIf([identity](const Entry& entry) { return entry.identity() == identity; }, dropped);
   }
 
@@ -63,7 +64,23 @@ class BoundedTable {
   size_t size() const { return by_age_.size(); }
 
  private:
-  using Map = absl::flat_hash_map<absl::string_view, Pointer>;  // keys point into the entries
+  // The entries' pointers alone: in a table of many, the place where one stands is the memory that a lookup waits for.
+  struct ByIdentity {
+    using is_transparent = void;
+    size_t operator()(std::string_view identity) const { return absl::Hash<absl::string_view>()(AsAbsl(identity)); }
+    size_t operator()(const Pointer& entry) const { return (*this)(entry->identity()); }
+    bool operator()(const Pointer& a, const Pointer& b) const { return a == b; }
+    bool operator()(const Pointer& entry, std::string_view identity) const {
+      Prefetch(*entry);
+      return entry->identity() == identity;
+    }
+  };
+
+  // All lines at once that comparing identities and using the entry will wait for one after another.
+  static void Prefetch(const Entry& entry) {
+    constexpr size_t kLine = 64;
+    for (size_t at = 0; at < sizeof entry; at += kLine) __builtin_prefetch(reinterpret_cast<const char*>(&entry) + at);
+  }
 
   static constexpr size_t kBytesPerEntry = 1024;  // an RSA-4096 wrapped key with its name has 600
   static constexpr size_t kFewestBytes = 64 * 1024;
@@ -80,14 +97,14 @@ class BoundedTable {
 
   void Unlist(Pointer entry, std::vector<Pointer>* dropped) {
     bytes_ -= entry->identity().size();
-    by_identity_.erase(AsAbsl(entry->identity()));
+    by_identity_.erase(entry);
     dropped->push_back(std::move(entry));
   }
 
   const size_t capacity_;
   const size_t most_bytes_;
   size_t bytes_ = 0;
-  Map by_identity_;
+  absl::flat_hash_set<Pointer, ByIdentity, ByIdentity> by_identity_;
   std::deque<Pointer> by_age_;
 };
 

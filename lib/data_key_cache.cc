@@ -18,7 +18,7 @@ class DataKeyCache::RememberedFailure {
   RememberedFailure(std::string identity, Failure failure, uint64_t generation, std::chrono::nanoseconds expires)
       : identity_(std::move(identity)), failure_(std::move(failure)), generation_(generation), expires_(expires) {}
 
-  const std::string& identity() const { return identity_; }
+  std::string_view identity() const { return identity_; }
   const Failure& failure() const { return failure_; }
   uint64_t generation() const { return generation_; }
   std::chrono::nanoseconds expires() const { return expires_; }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "lib/bounded_table.h"
 #include "lib/crypto/aead.h"
@@ -27,14 +28,14 @@ namespace pulseal {
 class CachedKey {
  public:
   // `identity`: the wrapped key as it stands on the wire (ScannedMetadata::keys). `lanes`: how many contexts at most.
-  CachedKey(std::string identity, SecretBytes data_key, size_t lanes, uint64_t epoch)
-      : identity_(std::move(identity)),
-        key_name_place_(KeyNamePlaceIn(identity_)),
+  CachedKey(std::string_view identity, SecretBytes data_key, size_t lanes, uint64_t epoch)
+      : key_name_place_(KeyNamePlaceIn(identity)),
         data_key_(std::move(data_key)),
         epoch_(epoch),
-        contexts_(lanes) {}
+        contexts_(lanes),
+        identity_(identity.begin(), identity.end()) {}
 
-  const std::string& identity() const { return identity_; }
+  std::string_view identity() const { return {identity_.data(), identity_.size()}; }
   KeyNamePlace key_name_place() const { return key_name_place_; }
 
   // Opens `payload` into `out` (AeadContext::Open). The caller holds lane `lane`; any other number stands for none, and
@@ -74,13 +75,13 @@ class CachedKey {
   bool TakeSecondChance();
   void Retire() { state_.store(State::kRetired, std::memory_order_relaxed); }
 
-  const std::string identity_;
   const KeyNamePlace key_name_place_;
   const SecretBytes data_key_;
-  const uint64_t epoch_;                                        // DataKeyCache::epoch when its lookup began
-  std::vector<std::unique_ptr<crypto::AeadContext>> contexts_;  // contexts_[i] belongs to the holder of lane i
+  const uint64_t epoch_;                                                   // DataKeyCache::epoch when its lookup began
+  absl::InlinedVector<std::unique_ptr<crypto::AeadContext>, 4> contexts_;  // [i] belongs to the holder of lane i
   std::atomic<State> state_{State::kUnverified};
-  std::chrono::nanoseconds expires_{0};  // guarded by the cache's mutex
+  std::chrono::nanoseconds expires_{0};            // guarded by the cache's mutex
+  const absl::InlinedVector<char, 320> identity_;  // an RSA-2048 wrapped key fits
 };
 
 // Data keys and remembered failures by the identity of a wrapped key, in three tables: a data key comes into the one
