@@ -274,19 +274,21 @@ class Connection final : public WebSocketConnection {
 
   // Leaves nothing under way: a write refers to the text of Send's caller.
   void End() {
-    const auto has_ended = [this] { return done_ && !reading_; };
     tcp::socket& socket = beast::get_lowest_layer(websocket_);
     error_code ignored;
-    // Beast tells what broke the protocol where the connection ends in order, and waits for the other side to end it.
-    socket.shutdown(tcp::socket::shutdown_both, ignored);
-    if (RunBriefly(has_ended)) return;
+    // Beast, when it is closing, tells what broke the protocol once the other side has ended the connection, as it seems to
+    // then; a write waits for that.
+    if (!websocket_.is_open()) {
+      socket.shutdown(tcp::socket::shutdown_receive, ignored);
+      RunBriefly([this] { return !reading_; });
+    }
     socket.close(ignored);
-    RunBriefly(has_ended);
+    RunBriefly([this] { return done_ && !reading_; });
   }
 
   template <typename Done>
-  bool RunBriefly(const Done& done) {
-    return loop_.RunUntil(done, std::chrono::steady_clock::now() + kToEnd, Loop::AtInterrupt::kHurry);
+  void RunBriefly(const Done& done) {
+    loop_.RunUntil(done, std::chrono::steady_clock::now() + kToEnd, Loop::AtInterrupt::kHurry);
   }
 
   Loop loop_;
