@@ -337,6 +337,13 @@ TEST_F(WebSocketTest, NobodyThere) {
               HasSubstr(": can't be reached: Host not found"));
 }
 
+TEST_F(WebSocketTest, NameServersThatNeverAnswer) {
+  EXPECT_EQ(shell_.Run("LD_PRELOAD=" PULSEAL_NO_RESOLVER " ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 "
+                       "timeout 60 pulseal consume ws://endpoint.example/public/default/orders --subscription s "
+                       "--give-up-after 1s"),
+            (Outcome{3, "", "pulseal: ws://endpoint.example/public/default/orders: no answer\n"}));
+}
+
 TEST_F(WebSocketTest, AnEndpointThatTakesNoMessageIsTriedAgainAndGivenUp) {
   EXPECT_EQ(
       Beside("--send-errors 2", "seq 3 | pulseal produce $URL/orders --to orders --give-up-after 20s 2> err").status,

@@ -3,7 +3,7 @@
 """usage: pulsar_client_test.py CLIENT KEYS NO_RESOLVER
 
 The example client against FakeBroker: what it sends, what it acknowledges, and how it ends when the broker is absent,
-hostile, or slow. KEYS holds demo-alice's and demo-bob's pairs; NO_RESOLVER is what no_resolver.cc makes.
+hostile, or slow. KEYS holds demo-alice's and demo-bob's pairs; NO_RESOLVER is what tests/support/preload has for that.
 """
 import base64
 import json

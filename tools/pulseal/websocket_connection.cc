@@ -12,12 +12,15 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 #include <deque>
+#include <mutex>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -132,29 +135,33 @@ absl::Status Lost(const error_code& error, const websocket::close_reason& reason
   return absl::UnavailableError(absl::StrCat("the endpoint closed the connection (", why, ")"));
 }
 
+// Where the thread that looks for the host hands its answer in, if anybody still waits for it.
+struct HostLookup {
+  std::mutex mutex;
+  asio::io_context* io = nullptr;  // null: nobody does
+};
+
 template <typename Stream>
 class Connection final : public WebSocketConnection {
  public:
   template <typename... Arguments>
   explicit Connection(size_t max_frame_size, Arguments&&... arguments)
       : websocket_(loop_.io(), std::forward<Arguments>(arguments)...) {
+    lookup_->io = &loop_.io();
     websocket_.read_message_max(max_frame_size);
     websocket_.auto_fragment(false);
     websocket_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(), kSilence, true});
   }
 
+  ~Connection() override {
+    const std::lock_guard<std::mutex> lock(lookup_->mutex);
+    lookup_->io = nullptr;
+  }
+
   Stream& stream() { return websocket_.next_layer(); }
 
   absl::Status Reach(const WebSocketUrl& url, Deadline deadline) {
-    tcp::resolver resolver(loop_.io());
-    tcp::resolver::results_type addresses;
-    absl::Status status = Step("no answer", deadline, [&](auto done) {
-      resolver.async_resolve(url.host, std::to_string(url.port), tcp::resolver::numeric_service,
-                             [this, done](error_code error, tcp::resolver::results_type found) {
-                               addresses_ = std::move(found);
-                               done(error);
-                             });
-    });
+    absl::Status status = Step("no answer", deadline, [&](auto done) { FindHost(url, done); });
     if (!status.ok()) return status;
     if (!error_) {
       status = Step("no answer", deadline, [this](auto done) {
@@ -246,6 +253,23 @@ class Connection final : public WebSocketConnection {
   }
 
  private:
+  // The system's resolver takes as long as it likes and can't be interrupted, and whoever ends Asio's waits for it. So it
+  // has a thread that may be left behind.
+  template <typename Done>
+  void FindHost(const WebSocketUrl& url, Done done) {
+    std::thread([this, done, lookup = lookup_, host = url.host, port = std::to_string(url.port)] {
+      asio::io_context io;
+      error_code error;
+      auto found = tcp::resolver(io).resolve(host, port, tcp::resolver::numeric_service, error);
+      const std::lock_guard<std::mutex> lock(lookup->mutex);
+      if (lookup->io == nullptr) return;
+      asio::post(*lookup->io, [this, done, error, found = std::move(found)] {
+        addresses_ = found;
+        done(error);
+      });
+    }).detach();
+  }
+
   // One thing after another; error_ is what came of it. What is still under way after the deadline stays so.
   template <typename Start>
   absl::Status Step(const char* no_answer, Deadline deadline, const Start& start,
@@ -293,6 +317,7 @@ class Connection final : public WebSocketConnection {
 
   Loop loop_;
   websocket::stream<Stream> websocket_;
+  const std::shared_ptr<HostLookup> lookup_ = std::make_shared<HostLookup>();
   tcp::resolver::results_type addresses_;
   websocket::response_type response_;
   bool done_ = false, reading_ = false;
