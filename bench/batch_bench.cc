@@ -24,8 +24,8 @@ constexpr Compression kCodecs[] = {Compression::kNone, Compression::kLz4, Compre
                                    Compression::kSnappy};
 
 const std::vector<framing::SingleMessage>& Messages() {
+  static const auto* const text = new std::string(Text(kMessages * kMessageSize));
   static const auto* const messages = [] {
-    const auto* const text = new std::string(Text(kMessages * kMessageSize));
     auto* const made = new std::vector<framing::SingleMessage>(kMessages);
     for (size_t i = 0; i < kMessages; ++i) {
       (*made)[i].payload = std::string_view(*text).substr(i * kMessageSize, kMessageSize);
