@@ -12,10 +12,12 @@ preset=$1
 shift
 
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
-if [[ ! build/$preset/build.ninja -nt CMakePresets.json ]]; then
+configured=build/$preset/configured_presets.json  # build.ninja's age says nothing: ninja makes that one anew by itself
+if [[ ! -f build/$preset/build.ninja ]] || ! cmp -s CMakePresets.json "$configured"; then
   launcher=()
   command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   cmake --preset "$preset" "${launcher[@]}"
+  cp CMakePresets.json "$configured"
 fi
 targets=()
 [[ $# -gt 0 ]] && targets=(--target "$@")
