@@ -19,7 +19,7 @@ namespace pulseal {
 
 // What a lane (lib/lanes.h) of the decryptor's keeps for the messages that pass through it.
 struct DecryptLane {
-  // The data keys that were used last, so that a message whose key is among them needs no table.
+  // Some of the data keys that were used lately, so that a message whose key is among them needs no table.
   class RecentKeys {
    public:
     // Null where none of them is for one of `identities`; otherwise valid until the next call, and at `*position` of

@@ -89,8 +89,8 @@ struct AssembledMessage {
 //
 // Accounting. The caller gives each chunk a cookie (see EntryConsumer::Consume). Each cookie that was handed in comes back
 // exactly once, in the AssembledMessage that its message ends with: that is when the chunk's entry is to be acknowledged,
-// or left for redelivery. Permits must not wait as long, or a message of more chunks than permits would
-// never end: give one back for each call of Add or Fail that doesn't complete a message, at once.
+// or left for redelivery. Permits must not wait as long, or a message of more chunks than permits would never end: give one
+// back for each call of Add or Fail that doesn't complete a message, at once.
 //
 // A chunk that comes again while its message is open (redelivered, or sent twice) adds its cookie and nothing else; its
 // bytes are not looked at. A message that failed is remembered until each of its chunks was answered once, or for max_age,
