@@ -80,6 +80,7 @@ absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_vie
   };
   const absl::StatusOr<crypto::PemKey> key = crypto::ReadPemKey(pem, give, source);
   if (key.ok()) return Describe(*key, source);
+  if (absl::IsInternal(key.status())) return key.status();
   if (!needs_passphrase) return Invalid(ReasonOf(key.status()), std::string(key.status().message()));
   KeyDescription description;
   description.is_private = description.is_passphrase_encrypted = true;

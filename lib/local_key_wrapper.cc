@@ -107,6 +107,9 @@ class LocalWrapper final : public KeyWrapper {
       ++operations;
       absl::StatusOr<SecretBytes> data_key = UnwrapWith(**key, wrapped.bytes, source_);
       if (data_key.ok()) return Unwrapped{*std::move(data_key), operations};
+      // OpenSSL's RSA keys hold a pair of blinding factors; squaring them can fail between the two, and what is unblinded
+      // then is wrong until they are made anew, 32 operations later. So the keys are.
+      if (absl::IsInternal(data_key.status())) keys_.Clear();
       failures.Add(data_key.status());
     }
     return WithOperations(failures.Worst(), operations);

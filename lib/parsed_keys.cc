@@ -84,6 +84,12 @@ void ParsedKeys::Keep(SharedEntry entry, uint64_t generation) {
   oldest_ = (oldest_ + 1) % kCapacity;
 }
 
+void ParsedKeys::Clear() {
+  MutexLock lock(mutex_);
+  entries_.clear();
+  oldest_ = 0;
+}
+
 ParsedKeys::SharedEntry ParsedKeys::Read(const std::string& key_name, std::string_view pem, PassphraseOf& passphrase,
                                          bool* for_good) const {
   std::optional<SecretBytes> used;

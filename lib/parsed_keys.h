@@ -36,6 +36,9 @@ class ParsedKeys {
   absl::StatusOr<std::shared_ptr<const crypto::PemKey>> Get(const std::string& key_name, bool want_private,
                                                             std::string_view pem, uint64_t generation);
 
+  // Lets go of every key: the next Get reads it anew.
+  void Clear();
+
  private:
   struct Entry {
     bool HasPassphrase(const SecretBytes& other) const {

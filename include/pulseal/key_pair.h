@@ -58,8 +58,8 @@ struct KeyDescription {
 };
 
 // Looks at the first key in `pem`, however weak. INVALID_ARGUMENT (kKeyUnusable) where there is none that Pulseal can
-// use or where `passphrase` doesn't open it, saying what was found instead. An empty passphrase is none. Thread-safe;
-// never prompts.
+// use or where `passphrase` doesn't open it, saying what was found instead; INTERNAL where OpenSSL fails. An empty
+// passphrase is none. Thread-safe; never prompts.
 PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, const OpenSslOptions& openssl = {});
 PULSEAL_EXPORT absl::StatusOr<KeyDescription> DescribeKey(std::string_view pem, std::string_view passphrase,
                                                           const OpenSslOptions& openssl = {});

@@ -3,6 +3,8 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -59,6 +61,14 @@ PkeyPtr PublicKeyOf(const PemKey& key, std::string_view point) {
     return nullptr;
   }
   return peer;
+}
+
+// Whether OpenSSL has said that it is the point's fault. Takes its errors.
+bool IsNoPoint() {
+  return TakeOpenSslErrors(
+      {ERR_PACK(ERR_LIB_EC, 0, EC_R_POINT_IS_NOT_ON_CURVE), ERR_PACK(ERR_LIB_EC, 0, EC_R_INVALID_COMPRESSED_POINT),
+       ERR_PACK(ERR_LIB_EC, 0, EC_R_INVALID_COMPRESSION_BIT), ERR_PACK(ERR_LIB_EC, 0, EC_R_COORDINATES_OUT_OF_RANGE),
+       ERR_PACK(ERR_LIB_EC, 0, EC_R_INVALID_ENCODING)});
 }
 
 PkeyContextPtr EcdhContext(EVP_PKEY* own, const OpenSslSource& source) {
@@ -141,10 +151,7 @@ absl::StatusOr<SecretBytes> EciesUnwrap(const PemKey& key, std::string_view wrap
   PkeyContextPtr ecdh = EcdhContext(key.key.get(), source);
   if (ecdh == nullptr) return OpenSslError("ECDH is not available");
   const SecretBytes secret = SharedSecret(ecdh.get(), PublicKeyOf(key, parts.point).get(), parts.point, FieldSize(key));
-  if (secret.empty()) {
-    ClearOpenSslErrors();
-    return UnwrapFailed();
-  }
+  if (secret.empty()) return IsNoPoint() ? UnwrapFailed() : absl::InternalError("ECDH failed");
   const absl::StatusOr<SecretBytes> keys = DeriveKeys(secret.view(), parts.ciphertext.size(), source);
   if (!keys.ok()) return keys.status();
   const absl::StatusOr<std::string> mac = Mac(keys->view().substr(0, kMacKeySize), parts.ciphertext, source);

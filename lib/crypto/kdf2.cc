@@ -1,36 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/crypto/kdf2.h"
 
-#include <openssl/core_names.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 
-#include <array>
-#include <string>
+#include <algorithm>
 
 #include "lib/crypto/openssl_error.h"
 #include "lib/crypto/openssl_ptr.h"
 
 namespace pulseal::crypto {
+namespace {
 
-// OpenSSL's X963KDF without shared information is the same.
+constexpr size_t kCounterSize = 4;
+
+}  // namespace
+
+// By hand, although OpenSSL's X963KDF is the same: that of OpenSSL 3.0 ends the program where memory runs out.
 absl::StatusOr<SecretBytes> Kdf2Sha1(std::string_view secret, size_t size, const OpenSslSource& source) {
-  KdfPtr kdf(EVP_KDF_fetch(source.context, "X963KDF", source.query()));
-  KdfContextPtr context(kdf == nullptr ? nullptr : EVP_KDF_CTX_new(kdf.get()));
-  char digest[] = "SHA1";
-  std::string properties = source.properties;
-  // OSSL_PARAM takes input through pointers to non-const.
-  const std::array<OSSL_PARAM, 4> params = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_PROPERTIES, properties.data(), 0),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<char*>(secret.data()), secret.size()),
-      OSSL_PARAM_construct_end()};
-  SecretBytes derived = SecretBytes::OfSize(size);
-  if (context == nullptr ||
-      EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(derived.mutable_span().data()), size,
-                     params.data()) != 1) {
-    return OpenSslError("KDF2 with SHA-1 failed");
+  const DigestPtr sha1(EVP_MD_fetch(source.context, "SHA1", source.query()));
+  SecretBytes input = SecretBytes::OfSize(secret.size() + kCounterSize);
+  const absl::Span<char> text = input.mutable_span();
+  std::copy(secret.begin(), secret.end(), text.begin());
+  const size_t blocks = (size + SHA_DIGEST_LENGTH - 1) / SHA_DIGEST_LENGTH;
+  SecretBytes derived = SecretBytes::OfSize(blocks * SHA_DIGEST_LENGTH);
+  for (size_t block = 0; block < blocks; ++block) {
+    for (size_t i = 0; i < kCounterSize; ++i) text[text.size() - 1 - i] = static_cast<char>((block + 1) >> (8 * i));
+    char* const out = derived.mutable_span().data() + block * SHA_DIGEST_LENGTH;
+    if (sha1 == nullptr || EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(out), nullptr,
+                                      sha1.get(), nullptr) != 1) {
+      return OpenSslError("KDF2 with SHA-1 failed");
+    }
   }
+  derived.Truncate(size);
   return derived;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PULSEAL_LIB_CRYPTO_OPENSSL_ERROR_H_
 #define PULSEAL_LIB_CRYPTO_OPENSSL_ERROR_H_
 
+#include <initializer_list>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -14,6 +15,14 @@ absl::Status OpenSslError(std::string_view what);
 
 // Empties this thread's error queue: for failures that are told in our own words.
 void ClearOpenSslErrors();
+
+// Empties this thread's error queue; whether one of `codes` (ERR_PACK of a library and a reason) was in it, and memory
+// didn't run out.
+bool TakeOpenSslErrors(std::initializer_list<unsigned long> codes);  // NOLINT(google-runtime-int): OpenSSL's type
+
+// Empties this thread's error queue; whether OpenSSL asked for memory in vain, as far as that can be known: not every
+// function of its says so, and where memory has run out altogether, none can.
+bool TakeOutOfMemory();
 
 }  // namespace pulseal::crypto
 

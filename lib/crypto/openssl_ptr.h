@@ -8,7 +8,6 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/x509.h>
 
 #include <memory>
@@ -30,10 +29,9 @@ using BignumPtr = OwnedBy<BIGNUM, BN_clear_free>;
 using BioPtr = OwnedBy<BIO, BIO_free_all>;
 using CipherContextPtr = OwnedBy<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 using CipherPtr = OwnedBy<EVP_CIPHER, EVP_CIPHER_free>;
+using DigestPtr = OwnedBy<EVP_MD, EVP_MD_free>;
 using EcGroupPtr = OwnedBy<EC_GROUP, EC_GROUP_free>;
 using EcPointPtr = OwnedBy<EC_POINT, EC_POINT_free>;
-using KdfContextPtr = OwnedBy<EVP_KDF_CTX, EVP_KDF_CTX_free>;
-using KdfPtr = OwnedBy<EVP_KDF, EVP_KDF_free>;
 using PkeyContextPtr = OwnedBy<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 using PkeyPtr = OwnedBy<EVP_PKEY, EVP_PKEY_free>;
 using X509Ptr = OwnedBy<X509, X509_free>;

@@ -3,9 +3,11 @@
 
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
+#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/proverr.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
@@ -57,10 +59,21 @@ struct PemObject {
   SecretBytes der;
 };
 
+absl::Status OutOfMemory() { return absl::InternalError("OpenSSL ran out of memory while reading a key"); }
+
 // Failures here are told in our own words: OpenSSL's say little to the owner of a key file.
 absl::Status Unusable(std::string_view message) {
-  ClearOpenSslErrors();
+  if (TakeOutOfMemory()) return OutOfMemory();
   return MakeStatus(absl::StatusCode::kFailedPrecondition, Reason::kKeyUnusable, message);
+}
+
+// OpenSSL's decoders and checks don't always tell that memory ran out from a key that is wrong, and what is wrong is held
+// against messages for good: what OpenSSL can't make sense of is looked at a second time.
+absl::StatusOr<PkeyPtr> Twice(const std::function<PkeyPtr()>& decode) {
+  PkeyPtr key = decode();
+  if (key != nullptr) return key;
+  if (TakeOutOfMemory()) return OutOfMemory();
+  return decode();
 }
 
 const unsigned char* Bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
@@ -140,6 +153,12 @@ int64_t Pbkdf2Iterations(const X509_SIG* encrypted) {
   return iterations;
 }
 
+// A wrong passphrase shows as wrong padding or, where that is right by chance, as something that is no ASN.1.
+bool IsWrongPassphrase() {
+  return TakeOpenSslErrors({ERR_PACK(ERR_LIB_PROV, 0, PROV_R_BAD_DECRYPT), ERR_PACK(ERR_LIB_EVP, 0, EVP_R_BAD_DECRYPT),
+                            ERR_PACK(ERR_LIB_PKCS12, 0, PKCS12_R_DECODE_ERROR)});
+}
+
 absl::StatusOr<PkeyPtr> DecryptKey(std::string_view der, const PassphraseSource& passphrase,
                                    const OpenSslSource& source) {
   const unsigned char* data = Bytes(der);
@@ -152,17 +171,21 @@ absl::StatusOr<PkeyPtr> DecryptKey(std::string_view der, const PassphraseSource&
   }
   absl::StatusOr<SecretBytes> secret = passphrase();
   if (!secret.ok()) return secret.status();
-  Pkcs8Ptr plain(PKCS8_decrypt_ex(encrypted.get(), secret->view().data(), static_cast<int>(secret->size()),
-                                  source.context, source.query()));
+  const auto decrypt = [&] {
+    return Pkcs8Ptr(PKCS8_decrypt_ex(encrypted.get(), secret->view().data(), static_cast<int>(secret->size()),
+                                     source.context, source.query()));
+  };
+  Pkcs8Ptr plain = decrypt();
+  if (plain == nullptr && !IsWrongPassphrase()) plain = decrypt();
   if (plain == nullptr) return Unusable("the passphrase doesn't open this encrypted key");
-  return PkeyPtr(EVP_PKCS82PKEY_ex(plain.get(), source.context, source.query()));
+  return Twice([&] { return PkeyPtr(EVP_PKCS82PKEY_ex(plain.get(), source.context, source.query())); });
 }
 
 absl::StatusOr<PkeyPtr> Decode(const PemForm& form, std::string_view der, const PassphraseSource& passphrase,
                                const OpenSslSource& source) {
   if (form.label == kEncryptedPrivateKey) return DecryptKey(der, passphrase, source);
-  if (form.label == kCertificate) return DecodeCertificate(der, source);
-  return DecodeKey(form, der, source);
+  return Twice(
+      [&] { return form.label == kCertificate ? DecodeCertificate(der, source) : DecodeKey(form, der, source); });
 }
 
 BignumPtr Number(const EVP_PKEY* key, const char* name) {
@@ -272,6 +295,7 @@ absl::Status CheckSane(const OpenSslSource& source, PemKey* key) {
 absl::StatusOr<PemKey> ReadPemKey(std::string_view pem, const PassphraseSource& passphrase,
                                   const OpenSslSource& source) {
   absl::StatusOr<PemObject> object = FirstKeyObject(pem);
+  if (absl::IsFailedPrecondition(object.status())) object = FirstKeyObject(pem);
   if (!object.ok()) return object.status();
   const PemForm* form = FormOf(object->label);
   if (form == nullptr) {
@@ -291,7 +315,9 @@ absl::StatusOr<PemKey> ReadPemKey(std::string_view pem, const PassphraseSource& 
   key.label = std::move(object->label);
   key.is_private = form->is_private;
   key.key = std::shared_ptr<EVP_PKEY>(std::move(*pkey));
-  if (absl::Status status = CheckSane(source, &key); !status.ok()) return status;
+  absl::Status status = CheckSane(source, &key);
+  if (absl::IsFailedPrecondition(status)) status = CheckSane(source, &key);
+  if (!status.ok()) return status;
   ClearOpenSslErrors();
   return key;
 }

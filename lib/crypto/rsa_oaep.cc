@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/crypto/rsa_oaep.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
@@ -63,8 +64,10 @@ absl::StatusOr<SecretBytes> RsaOaepUnwrap(const PemKey& key, std::string_view wr
   size_t size = data_key.size();
   if (EVP_PKEY_decrypt(context.get(), reinterpret_cast<unsigned char*>(data_key.mutable_span().data()), &size,
                        Bytes(wrapped), wrapped.size()) != 1) {
-    ClearOpenSslErrors();
-    return UnwrapFailed();
+    // The two ways in which OpenSSL says that it is the ciphertext's fault.
+    const bool is_wrong = TakeOpenSslErrors({ERR_PACK(ERR_LIB_RSA, 0, RSA_R_OAEP_DECODING_ERROR),
+                                             ERR_PACK(ERR_LIB_RSA, 0, RSA_R_DATA_TOO_LARGE_FOR_MODULUS)});
+    return is_wrong ? UnwrapFailed() : absl::InternalError("RSA-OAEP could not unwrap");
   }
   data_key.Truncate(size);
   return data_key;

@@ -10,9 +10,13 @@
 
 namespace {
 
+using pulseal::testing::Shortage;
+
 thread_local size_t allocations = 0;
 thread_local bool openssl_may_allocate = true;
-thread_local size_t until_failure = 0;  // zero: none
+thread_local size_t until_failure = 0;          // zero: none
+thread_local size_t openssl_until_failure = 0;  // zero: none
+thread_local Shortage openssl_shortage = Shortage::kOnce;
 std::atomic<long> live_for_contexts{0};
 
 void* Counted(void* memory) {
@@ -36,14 +40,21 @@ void FreeAligned(void* memory) {
   std::free(memory);
 }
 
+bool OpenSslGetsMemory() {
+  const bool fails = openssl_until_failure > 0 && --openssl_until_failure == 0;
+  if (fails && openssl_shortage == Shortage::kLasting) openssl_may_allocate = false;
+  return openssl_may_allocate && !fails;
+}
+
 // OpenSSL takes them only before its first allocation.
 [[maybe_unused]] const bool hooked = [] {
   const auto allocate = [](size_t size, const char*, int) -> void* {
-    if (!openssl_may_allocate) return nullptr;
+    if (!OpenSslGetsMemory()) return nullptr;
     ++live_for_contexts;
     return Counted(std::malloc(size));
   };
-  const auto reallocate = [](void* memory, size_t size, const char*, int) {
+  const auto reallocate = [](void* memory, size_t size, const char*, int) -> void* {
+    if (!OpenSslGetsMemory()) return nullptr;
     if (memory == nullptr) ++live_for_contexts;
     return Counted(std::realloc(memory, size));
   };
@@ -89,6 +100,16 @@ void LetOpenSslAllocate(bool allowed) { openssl_may_allocate = allowed; }
 void FailOneAllocation(size_t successes) { until_failure = successes + 1; }
 
 bool AllocationHasFailed() { return std::exchange(until_failure, 0) == 0; }
+
+void FailOpenSslAllocation(size_t successes, Shortage shortage) {
+  openssl_until_failure = successes + 1;
+  openssl_shortage = shortage;
+}
+
+bool OpenSslAllocationHasFailed() {
+  openssl_may_allocate = true;
+  return std::exchange(openssl_until_failure, 0) == 0;
+}
 
 long LiveContextAllocations() { return live_for_contexts; }
 

@@ -22,6 +22,12 @@ void FailOneAllocation(size_t successes);
 // Whether that has happened; ends the wait for it otherwise.
 bool AllocationHasFailed();
 
+// The same of OpenSSL's allocations on this thread, which then get null: once, or every time until the second function
+// is called.
+enum class Shortage { kOnce, kLasting };
+void FailOpenSslAllocation(size_t successes, Shortage shortage);
+bool OpenSslAllocationHasFailed();
+
 }  // namespace pulseal::testing
 
 #endif  // PULSEAL_TESTS_FAULT_ALLOCATION_COUNTER_H_
