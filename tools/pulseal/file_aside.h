@@ -16,7 +16,12 @@ class PathAside {
   PathAside(std::string path, const char* ending);
   PathAside(const PathAside&) = delete;
   PathAside& operator=(const PathAside&) = delete;
-  ~PathAside() { Remove(); }
+  ~PathAside() {
+    if (!is_kept_) Remove();
+  }
+
+  // Leaves the file where it is.
+  void Keep() { is_kept_ = true; }
 
   // Makes the file, empty. ALREADY_EXISTS where somebody else has put something there. Messages name the path that the
   // file lies beside.
@@ -30,6 +35,7 @@ class PathAside {
 
   const std::string beside_;
   std::string path_;
+  bool is_kept_ = false;
 };
 
 // Gives the file aside the name `path`. ALREADY_EXISTS where the name is taken, be it since a moment ago, unless

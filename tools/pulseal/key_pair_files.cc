@@ -30,6 +30,17 @@ bool WriteAside(const PathAside& aside, std::string_view bytes, mode_t mode) {
   return file.valid() && WriteAll(file.get(), bytes) && fsync(file.get()) == 0;
 }
 
+// After `failure`: the old private key in its place again, or none. Where not even that works, no key is lost.
+absl::Status TakeBack(const KeyPairFiles& files, bool has_old, PathAside* old_private, const absl::Status& failure) {
+  if (!has_old) unlink(files.private_path.c_str());
+  if (!has_old || rename(old_private->c_str(), files.private_path.c_str()) == 0) return failure;
+  old_private->Keep();
+  return absl::Status(
+      failure.code(),
+      absl::StrCat(failure.message(), "; ", Shown(files.private_path),
+                   " is a new key without a public one, and the old private key is now ", Shown(old_private->path())));
+}
+
 }  // namespace
 
 KeyPairFiles::KeyPairFiles(const std::string& key_directory, const std::string& key_name)
@@ -72,7 +83,7 @@ absl::Status CheckNotThere(const KeyPairFiles& files) {
 absl::Status WriteKeyPair(const KeyPairFiles& files, const KeyPair& pair, bool replace) {
   if (absl::Status status = MakeDirectory(files.directory); !status.ok()) return status;
   const PathAside new_private(files.private_path, "new"), new_public(files.public_path, "new");
-  const PathAside old_private(files.private_path, "old");
+  PathAside old_private(files.private_path, "old");
   if (!WriteAside(new_private, pair.private_pem.view(), 0600)) return ErrnoStatus(Shown(files.private_path));
   if (!WriteAside(new_public, pair.public_pem, 0666)) return ErrnoStatus(Shown(files.public_path));
   const bool has_old = replace && link(files.private_path.c_str(), old_private.c_str()) == 0;
@@ -81,8 +92,7 @@ absl::Status WriteKeyPair(const KeyPairFiles& files, const KeyPair& pair, bool r
   // The private key first: nobody may find a public key whose messages can't be opened.
   if (absl::Status status = Publish(new_private, files.private_path, replace); !status.ok()) return status;
   if (absl::Status status = Publish(new_public, files.public_path, replace); !status.ok()) {
-    (void)(has_old ? rename(old_private.c_str(), files.private_path.c_str()) : unlink(files.private_path.c_str()));
-    return status;
+    return TakeBack(files, has_old, &old_private, status);
   }
   return SyncFolder(files.directory);
 }

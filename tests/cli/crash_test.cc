@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The program is ended before every call that changes a file, and in the middle of every write; the disk is full from each
+// of them on. What was there before is there still, and nothing half-written is taken for whole.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/cli/shell.h"
+
+#ifdef PULSEAL_FAILING_CALLS
+namespace pulseal::testing {
+namespace {
+
+// each_fault KIND BEFORE COMMAND AFTER: for N = 1, 2, ... until nothing is left to go wrong: BEFORE, then COMMAND with the
+// fault, then AFTER, which finds in $status how COMMAND ended and fails where it finds something wrong. Prints what is
+// wrong, also that there were fewer faults than $least.
+constexpr char kEachFault[] = R"sh(
+preload=')sh" PULSEAL_FAILING_CALLS R"sh('
+each_fault() {
+  for ((n = 1; n < 100; ++n)); do
+    eval "$2"
+    (export PULSEAL_FAULT=$1:$n LD_PRELOAD=$preload; eval "exec $3") > said 2>&1
+    status=$?
+    eval "$4" > why 2>&1 || echo "$1:$n: status $status, $(cat said why)"
+    if [ $status = 0 ]; then break; fi
+    [ $status = $([ $1 = full ] && echo 3 || echo 86) ] || echo "$1:$n: status $status, $(cat said)"
+  done
+  ((n > least && n < 100)) || echo "$1: $n faults"
+}
+)sh";
+
+class CrashTest : public ::testing::Test {
+ protected:
+  CrashTest() {
+    shell_.GiveKeyPair("p-256", "orders");
+    shell_.GivePublicKey("p-256", "newcomer");
+  }
+
+  void ExpectQuiet(const std::string& commands) { EXPECT_EQ(shell_.Run(kEachFault + commands), (Outcome{0, "", ""})); }
+
+  Shell shell_;
+};
+
+TEST_F(CrashTest, AKeyPairIsWholeOrNotThere) {
+  ExpectQuiet(R"sh(
+least=14
+whole() {
+  mkdir -p k
+  [ -z "$(ls k | grep -v -e '^a.public.pem$' -e '^a.private.pem$')" ] || return 1
+  if [ -e k/a.public.pem ]; then pulseal check k/a.public.pem k/a.private.pem -q || return 1
+  elif [ -e k/a.private.pem ]; then pulseal check k/a.private.pem -q || return 1; fi
+}
+for kind in tear full; do each_fault $kind 'rm -rf k' 'pulseal keygen a --key-dir k --type p-256 -q' whole; done
+)sh");
+}
+
+// Between the two renames there is a moment in which the old public key lies beside the new private one.
+TEST_F(CrashTest, AnOldPrivateKeyIsThereAsLongAsItsPublicKeyIs) {
+  ExpectQuiet(R"sh(
+least=12
+is_there() {
+  if cmp -s k/a.public.pem keys/orders.public.pem; then
+    for file in k/a.private.pem k/.a.private.pem.*; do cmp -s $file keys/orders.private.pem && return; done
+    return 1
+  fi
+  pulseal check k/a.public.pem k/a.private.pem -q
+}
+old='rm -rf k; mkdir k; for half in public private; do cp keys/orders.$half.pem k/a.$half.pem; done'
+for kind in tear full; do each_fault $kind "$old" 'pulseal keygen a --key-dir k --type p-256 --force -q' is_there; done
+)sh");
+}
+
+TEST_F(CrashTest, ATopicKeepsWhatWasRecordedAndTakesNoHalfOfAMessage) {
+  ExpectQuiet(R"sh(
+for i in {1..12}; do head -c 100000 /dev/zero | tr '\0' x; echo; done > in
+seq 3 > first; pulseal produce first.topic --to orders < first; cat first in > all
+holds() {
+  [ -s t.topic ] || pulseal produce t.topic --to orders < /dev/null || return 1
+  pulseal consume t.topic > out
+  [ $? -le 1 ] && cmp -n $(stat -c %s out) out all || return 1
+  lines=$(wc -l < out)
+  [ $lines -ge $1 ] && head -n $lines all | cmp - out || return 1
+  if [ $status = 3 ]; then grep -q "($((lines - $1)) messages recorded)\|: No space left on device$" said || return 1; fi
+  echo last | pulseal produce t.topic --to orders 2> /dev/null || return 1
+  pulseal consume t.topic | cmp - <(cat out; echo last)
+}
+least=3
+for kind in tear full; do
+  each_fault $kind 'cp first.topic t.topic' 'pulseal produce t.topic --to orders < in' 'holds 3'
+done
+cp in all
+for kind in die tear full; do each_fault $kind 'rm -f t.topic' 'pulseal produce t.topic --to orders < in' 'holds 0'; done
+)sh");
+}
+
+TEST_F(CrashTest, ARewrappedTopicIsWholeOrNotThere) {
+  ExpectQuiet(R"sh(
+seq 2000 > in; pulseal produce t.topic --to orders < in
+least=6
+is_whole() { [ ! -e new.topic ] || pulseal consume new.topic | cmp - in; }
+for kind in tear full; do
+  each_fault $kind 'rm -f new.topic' 'pulseal rewrap t.topic --to newcomer --to orders --out new.topic -q' is_whole
+done
+)sh");
+}
+
+TEST_F(CrashTest, WritesThatTakeOnlySomeBytesAreGoneOnWith) {
+  ExpectQuiet(R"sh(
+seq 500 > in
+short() { PULSEAL_FAULT=short:7 LD_PRELOAD=$preload "$@"; }
+short pulseal produce t.topic --to orders < in
+short pulseal rewrap t.topic --to orders --out new.topic
+short pulseal keygen a --key-dir k --type p-256 -q
+pulseal consume t.topic | cmp - in
+pulseal consume new.topic | cmp - in
+pulseal check k/a.public.pem k/a.private.pem -q
+)sh");
+}
+
+}  // namespace
+}  // namespace pulseal::testing
+#endif
