@@ -13,6 +13,9 @@
 #include <string>
 #include <utility>
 
+#include "lib/crypto/ecies.h"
+#include "lib/crypto/pem_key.h"
+#include "lib/crypto/rsa_oaep.h"
 #include "pulseal/key_pair.h"
 #include "pulseal/key_readers.h"
 #include "pulseal/message_decryptor.h"
@@ -161,6 +164,28 @@ TEST(OpenSslContext, IsWhereDataKeysAreDrawnFrom) {
   ASSERT_EQ(RAND_set_DRBG_type(context.get(), "no such generator", nullptr, nullptr, nullptr), 1);
   const absl::Status status = MessageEncryptor::Create(WithContext(context.get(), ManualBackground())).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+}
+
+// Neither an ephemeral key, nor a seed of OAEP's, nor a key pair comes from anywhere else.
+TEST(OpenSslContext, AGeneratorThatFailsWrapsNothingAndMakesNoKeyPair) {
+  const Context context = NewContext();
+  ASSERT_EQ(RAND_set_DRBG_type(context.get(), "no such generator", nullptr, nullptr, nullptr), 1);
+  const crypto::OpenSslSource source{context.get(), ""};
+  const std::string data_key(32, 'k');
+  const auto key = [&](const char* name) { return *crypto::ReadPemKey(TestKey(name), nullptr, source); };
+  EXPECT_EQ(crypto::EciesWrap(key("p-256.public.pem"), data_key, source).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(crypto::RsaOaepWrap(key("rsa-2048.public.pem"), data_key, source).status().code(),
+            absl::StatusCode::kInternal);
+  for (const KeyType type : {KeyType::kP256, KeyType::kRsa2048}) {
+    EXPECT_EQ(GenerateKeyPair(type, {context.get(), ""}).status().code(), absl::StatusCode::kInternal);
+  }
+  LocalKeyPolicy policy;
+  policy.openssl_context = context.get();
+  LocalKeyWrapper(KeysInMemory({{"orders", TestKey("p-256.public.pem")}}, {}), policy)
+      ->Wrap("orders", std::make_shared<const SecretBytes>(SecretBytes::CopyOf(data_key)),
+             [](const absl::StatusOr<WrappedKey>& answer) {
+               EXPECT_EQ(answer.status().code(), absl::StatusCode::kInternal) << answer.status();
+             });
 }
 
 TEST(OpenSslContext, ItsGeneratorsAreReseededBeforeEachDataKeyIsMadeAndWrapped) {
