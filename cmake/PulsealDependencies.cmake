@@ -10,7 +10,7 @@ if(NOT TARGET absl::status)
 endif()
 find_package(Threads REQUIRED)
 set(PULSEAL_IPSEC_MB OFF) # the option, where the processor is one for it
-if(PULSEAL_WITH_IPSEC_MB AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+if(PULSEAL_WITH_IPSEC_MB AND PULSEAL_IS_X86_64)
   set(PULSEAL_IPSEC_MB ON)
   if(NOT TARGET IpsecMb::IpsecMb)
     list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})

@@ -36,10 +36,10 @@ class SpanDestination {
     const std::string_view written(out_.data(), needed), fields(fields_.data(), fields_.size());
     const bool in_place = out_.data() == payload.data();
     if (!in_place && Overlaps(written, payload)) {
-      return Misuse("out overlaps payload without starting where it starts");
+      return Overlapping("out overlaps payload without starting where it starts");
     }
     if (Overlaps(fields, written) || Overlaps(fields, payload)) {
-      return Misuse("fields overlaps out or payload");
+      return Overlapping("fields overlaps out or payload");
     }
     return absl::OkStatus();
   }
@@ -50,11 +50,12 @@ class SpanDestination {
   Destination ForFieldsOf(size_t /*size*/) const { return {out_.data(), fields_.data()}; }
 
  private:
-  absl::Status FieldsTooSmall(size_t size) const {
+  [[gnu::noinline]] static absl::Status Overlapping(const char* how) { return Misuse(how); }
+  [[gnu::noinline]] absl::Status FieldsTooSmall(size_t size) const {
     return Misuse(absl::StrCat("fields is ", fields_.size(), " bytes and must be at least ", size),
                   absl::StatusCode::kOutOfRange);
   }
-  absl::Status OutTooSmall(size_t needed) const {
+  [[gnu::noinline]] absl::Status OutTooSmall(size_t needed) const {
     return Misuse(absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
   }
 

@@ -13,6 +13,8 @@ import sys
 import unittest
 from pathlib import Path
 
+import hardening
+
 SOURCE = Path(sys.argv[1]).resolve()
 WORK = Path(sys.argv[2]).resolve()
 VERSION = re.search(r'PULSEAL_VERSION_STRING "(.*)"', (SOURCE / "include/pulseal/version.h").read_text())[1]
@@ -122,6 +124,10 @@ class Shared(InstalledCase, unittest.TestCase):
     def test_soname(self):
         for name, path in self.shared_libraries().items():
             self.assertIn(f"SONAME               lib{name}.so.{SONAME_VERSION}\n", run("objdump", "-p", path))
+
+    def test_hardened(self):
+        for path in self.shared_libraries().values():
+            self.assertEqual(hardening.missing(path, is_program=False), [])
 
     def test_only_public_symbols_show(self):
         words = set()
