@@ -3,6 +3,7 @@
 
 #include <sys/wait.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -13,6 +14,8 @@
 
 namespace pulseal::testing {
 namespace {
+
+constexpr size_t kMostLogged = 64 * 1024;
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -39,7 +42,10 @@ Outcome Shell::Run(const std::string& command) const {
     std::cerr << "the shell did not end by itself: " << command << "\n";
     std::abort();
   }
-  return {WEXITSTATUS(status), ReadFile(streams_ / "out"), ReadFile(streams_ / "err")};
+  const Outcome outcome{WEXITSTATUS(status), ReadFile(streams_ / "out"), ReadFile(streams_ / "err")};
+  // Into the test's log, where tools/test.sh looks for secrets.
+  std::cout << outcome.out.substr(0, kMostLogged) << outcome.err.substr(0, kMostLogged) << "\n";
+  return outcome;
 }
 
 void Shell::GivePublicKey(const std::string& key, const std::string& name, const std::string& folder) const {
