@@ -87,7 +87,7 @@ DataKeyRotation::Present DataKeyRotation::present() const {
 
 bool DataKeyRotation::NextKeyFailed() const {
   MutexLock lock(mutex_);
-  return ReasonOf(last_failure_) != Reason::kNone;  // the generator's failures have none, those of wrapping all do
+  return !last_failure_.ok() && !absl::IsInternal(last_failure_);  // see kSend
 }
 
 // ---- making a key

@@ -18,6 +18,7 @@ Reason DefaultReason(absl::StatusCode code) {
     case absl::StatusCode::kNotFound: return Reason::kKeyNotFound;
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kInvalidArgument: return Reason::kKeyUnusable;
+    case absl::StatusCode::kInternal: return Reason::kNone;  // says nothing about the key: see kSend
     default: return Reason::kKeyServiceUnavailable;
   }
 }

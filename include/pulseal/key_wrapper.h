@@ -43,7 +43,8 @@ class PULSEAL_EXPORT KeyWrapper {
   KeyWrapper& operator=(const KeyWrapper&) = delete;
   virtual ~KeyWrapper() = default;
 
-  // Wraps `data_key` (32 bytes) for `key_name`. Status codes as in CryptoKeyReader::GetPublicKey.
+  // Wraps `data_key` (32 bytes) for `key_name`. Status codes as in CryptoKeyReader::GetPublicKey, but for INTERNAL: the
+  // cryptographic library failed. It is asked again later too; ProducerCryptoFailureAction::kSend doesn't apply to it.
   virtual void Wrap(std::string key_name, std::shared_ptr<const SecretBytes> data_key,
                     std::function<void(absl::StatusOr<WrappedKey>)> done) = 0;
 

@@ -153,6 +153,21 @@ TEST_P(OpenSslFaults, ADataKeyAndItsFirstMessage) {
   EXPECT_EQ(encryptor->counters().messages_encrypted + encryptor->counters().messages_refused, calls);
 }
 
+// An operator who allows messages in clear while keys are not to be had has not allowed them while the machine is broken.
+TEST_P(OpenSslFaults, TheNextDataKeyIsNoReasonToSendInClear) {
+  to_.failure_action = ProducerCryptoFailureAction::kSend;
+  to_.rotation.messages = to_.rotation.hard_messages = 1;
+  const auto encryptor = *MessageEncryptor::Create(to_);
+  FailEachAllocation(most_thorough(), [&] {
+    const absl::Status rotated = encryptor->Rotate(), first = Encrypt(*encryptor);
+    background_.RunDue();  // makes the next one
+    const absl::Status second = Encrypt(*encryptor);
+    return !rotated.ok() ? rotated : !first.ok() ? first : second;
+  });
+  EXPECT_GT(encryptor->counters().rotations_failed, 0u);
+  EXPECT_EQ(encryptor->counters().messages_sent_in_clear, 0u);
+}
+
 TEST_P(OpenSslFaults, UnwrappingADataKey) {
   const auto encryptor = *MessageEncryptor::Create(to_);
   ASSERT_EQ(Encrypt(*encryptor), absl::OkStatus());

@@ -154,6 +154,29 @@ TEST_F(MessageEncryptorTest, SendLetsMessagesOutInClearOnlyAtAHardLimitWhereNoNe
   EXPECT_EQ(Refused(*encryptor).code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(MessageEncryptorTest, SendLetsNothingOutInClearWhereTheCryptographicLibraryFailsInsideTheWrapper) {
+  EncryptorOptions options = Options();
+  options.failure_action = ProducerCryptoFailureAction::kSend;
+  options.rotation.messages = options.rotation.hard_messages = 1;
+  const auto encryptor = Make(std::move(options));
+  Send(*encryptor);
+  wrapper_->SetStatus("audit", absl::InternalError("no memory"));
+  background_.RunDue();
+  EXPECT_EQ(encryptor->counters().rotations_failed, 1u);
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+
+  wrapper_->SetStatus("audit", absl::NotFoundError("removed"));
+  background_.Advance(seconds(2));
+  EXPECT_EQ(encryptor->counters().rotations_failed, 2u);
+  EXPECT_FALSE(encryptor->Encrypt("clear", &out_, &fields_)->encrypted) << "this is what kSend is for";
+
+  wrapper_->SetStatus("audit", absl::InternalError("no memory"));
+  background_.Advance(seconds(4));
+  EXPECT_EQ(encryptor->counters().rotations_failed, 3u);
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+  EXPECT_EQ(encryptor->counters().messages_sent_in_clear, 1u);
+}
+
 TEST_F(MessageEncryptorTest, FailedAttemptsAreTriedAgainLaterAndLater) {
   EncryptorOptions options = Options();
   options.rotation.messages = 2;

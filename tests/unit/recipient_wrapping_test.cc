@@ -215,7 +215,7 @@ TEST_F(RecipientWrappingTest, AStatusWithoutAReasonGetsTheOneThatItsCodeMeans) {
       {absl::StatusCode::kInvalidArgument, Reason::kKeyUnusable},
       {absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable},
       {absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable},
-      {absl::StatusCode::kInternal, Reason::kKeyServiceUnavailable},
+      {absl::StatusCode::kInternal, Reason::kNone},
   };
   for (const auto& [code, reason] : expected) {
     outcomes_.clear();
