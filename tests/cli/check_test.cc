@@ -267,6 +267,12 @@ TEST_F(CheckTest, AFileNameCanNotCommandTheTerminal) {
   const Outcome checked = Check("$'\\e[31m.pem' $'no\\e'");
   EXPECT_THAT(checked.out, StartsWith("\\x1b[31m.pem\n"));
   EXPECT_EQ(checked.err, "pulseal: no\\x1b: No such file or directory\n");
+  shell_.folder().Write(
+      "K\xc3\xb6ln\xc2\x9b"
+      "31m.pem",
+      "hello\n");  // the same command in one character of UTF-8
+  EXPECT_THAT(Check("$'K\\xc3\\xb6ln\\xc2\\x9b31m.pem'").out, StartsWith("K\xc3\xb6ln\\xc2\\x9b"
+                                                                         "31m.pem\n"));
 }
 
 }  // namespace

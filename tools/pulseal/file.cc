@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 namespace pulseal::tools {
@@ -36,8 +38,25 @@ bool WriteAll(int fd, std::string_view bytes) {
   return true;
 }
 
+std::string WithoutControls(std::string_view text) {
+  std::string safe;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, in UTF-8: terminals obey these too.
+    const bool is_c1 = c == 0xC2 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
+    if (is_c1) {
+      absl::StrAppend(&safe, "\\xc2\\x", absl::Hex(static_cast<unsigned char>(text[++i]), absl::kZeroPad2));
+    } else if (absl::ascii_iscntrl(c)) {
+      absl::StrAppend(&safe, "\\x", absl::Hex(c, absl::kZeroPad2));
+    } else {
+      safe += text[i];
+    }
+  }
+  return safe;
+}
+
 std::string Shown(std::string_view path) {
-  return absl::Utf8SafeCHexEscape(absl::string_view(path.data(), path.size()));
+  return WithoutControls(absl::Utf8SafeCHexEscape(absl::string_view(path.data(), path.size())));
 }
 
 std::string FolderOf(const std::string& path) {

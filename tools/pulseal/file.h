@@ -34,7 +34,9 @@ absl::Status ErrnoStatus(std::string_view what);
 // Writes all of `bytes` at the file's position; on failure errno is set and false returned.
 bool WriteAll(int fd, std::string_view bytes);
 
-// A path as it may be shown on a terminal: control characters escaped, UTF-8 left alone.
+// `text` as it may be shown on a terminal: control characters escaped, those of UTF-8 (U+0080 to U+009F) too.
+std::string WithoutControls(std::string_view text);
+// The same of a path, in which quotes and backslashes are escaped too.
 std::string Shown(std::string_view path);
 
 // The folder part of a path: "." where it names none.

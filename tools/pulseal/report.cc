@@ -7,7 +7,6 @@
 #include <csignal>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
@@ -16,24 +15,6 @@ namespace pulseal::tools {
 namespace {
 
 absl::string_view AsAbsl(std::string_view text) { return absl::string_view(text.data(), text.size()); }
-
-// Whatever a library's message repeats of an argument or a name, a terminal must not obey it.
-std::string WithoutControls(std::string_view text) {
-  std::string safe;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    // U+0080 to U+009F, in UTF-8: terminals obey these too.
-    const bool is_c1 = c == 0xC2 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
-    if (is_c1) {
-      absl::StrAppend(&safe, "\\xc2\\x", absl::Hex(static_cast<unsigned char>(text[++i]), absl::kZeroPad2));
-    } else if (absl::ascii_iscntrl(c)) {
-      absl::StrAppend(&safe, "\\x", absl::Hex(c, absl::kZeroPad2));
-    } else {
-      safe += text[i];
-    }
-  }
-  return safe;
-}
 
 bool progress_is_shown = false;
 
