@@ -187,6 +187,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
     const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
     if (lookup == nullptr) return std::nullopt;
     for (; next_ < identities_.size(); ++next_) {
+      if (IsRepeated(next_)) continue;
       if (std::optional<Failure> failure = lookup->cache_->FindFailure(identities_[next_])) {
         Note(*failure);
         continue;
@@ -209,6 +210,12 @@ class Flight : public std::enable_shared_from_this<Flight> {
     }
     EndUnopened(*lookup);
     return std::nullopt;
+  }
+
+  // The C++ client's chunks list the same wrapped keys again and again: one that didn't open doesn't the second time.
+  bool IsRepeated(size_t index) const {
+    const auto it = identities_.begin() + static_cast<ptrdiff_t>(index);
+    return std::find(identities_.begin(), it, *it) != it;
   }
 
   // Never kept: a wrapper keeps the flight, by the answers that it still owes.
