@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -202,6 +203,44 @@ TEST_P(Aead, GivesOpenSslsBytes) {
       ASSERT_EQ(opened.view(), plaintext.view());
     }
   }
+}
+
+// The same bytes and the same verdict as OpenSSL's, whatever the sizes, in place or apart, honest or forged.
+TEST_P(Aead, AgreesWithOpenSslOnWhateverComes) {
+  std::mt19937_64 random(77);
+  const auto bytes = [&random](size_t size) {
+    std::string out(size, '\0');
+    for (char& c : out) c = static_cast<char>(random());
+    return out;
+  };
+  int verdicts[2] = {0, 0};
+  for (int i = 0; i < 600; ++i) {
+    SCOPED_TRACE(i);
+    const std::string key = bytes(16 + 8 * (random() % 3)), nonce = bytes(kNonceSize);
+    const auto ours = Context(key), openssl = Context(key, AeadChoice::kOpenSsl);
+    const size_t size = random() % (size_t{1} << random() % 18);  // up to 128 KiB, small ones as often as large ones
+    const std::string data = bytes(random() % 3 == 0 ? random() % 300 : 0), plaintext = bytes(size);
+
+    std::string apart(size + kTagSize, '?'), in_place = plaintext + std::string(kTagSize, '?'), expected = apart;
+    ASSERT_EQ(ours->Seal(nonce.data(), data, plaintext, apart.data()), AeadResult::kOk);
+    ASSERT_EQ(ours->Seal(nonce.data(), data, {in_place.data(), size}, in_place.data()), AeadResult::kOk);
+    ASSERT_EQ(openssl->Seal(nonce.data(), data, plaintext, expected.data()), AeadResult::kOk);
+    ASSERT_TRUE(apart == expected && in_place == expected);
+
+    if (random() % 2) {
+      char& changed = apart[random() % 2 ? apart.size() - 1 - random() % kTagSize : random() % apart.size()];
+      changed = static_cast<char>(changed ^ (1 << random() % 8));
+    }
+    if (random() % 8 == 0) apart.resize(kTagSize + random() % (size + 1));
+    std::string opened(apart.size() - kTagSize, '?'), reference = opened;
+    const AeadResult verdict = ours->Open(nonce.data(), data, apart, opened.data());
+    ASSERT_EQ(verdict, openssl->Open(nonce.data(), data, apart, reference.data()));
+    ASSERT_TRUE(opened == reference);
+    ASSERT_EQ(verdict == AeadResult::kOk, apart == expected);
+    ++verdicts[verdict == AeadResult::kOk];
+  }
+  EXPECT_GT(verdicts[0], 200);
+  EXPECT_GT(verdicts[1], 200);
 }
 
 TEST_P(Aead, RefusesWhatIsTooLongUntouched) {

@@ -289,22 +289,11 @@ TEST(Batch, RefusesEveryCut) {
   for (size_t size = 0; size < batch.size(); ++size) ExpectMalformed(batch.substr(0, size), 3, "batch: ");
 }
 
-// A batch of one against protobuf's parser: the same metadata accepted, the same values read, nothing lost on rewriting.
-std::string DifferenceFromProtobuf(const std::string& metadata) {
-  proto::SingleMessageMetadata expected;
-  const bool accepts = expected.ParseFromString(metadata) && expected.payload_size() == 0 &&
-                       static_cast<size_t>(expected.properties_size()) <= kMaxProperties;
-  const std::string batch = Raw(metadata, "");
-  BatchReader messages(batch, 1);
-  SingleMessage message;
-  const bool accepted = messages.Next(&message);
-  // Protobuf cuts tags over 32 bits, and we refuse them.
-  if (!accepted && absl::StrContains(messages.status().message(), "over 32 bits")) return "";
-  if (accepted != accepts) return "acceptance: " + std::string(messages.status().message());
-  if (!accepts) return "";
-  proto::SingleMessageMetadata rewritten;
-  const std::string again = Batched({message});
-  if (!rewritten.ParseFromString(again.substr(4))) return "rewritten: unreadable";
+// ---- beside protobuf's parser
+
+// What differs between `message` and what protobuf makes of the same metadata; nothing where all is the same, and nothing
+// is lost on rewriting.
+std::string DifferenceInValues(const SingleMessage& message, const proto::SingleMessageMetadata& expected) {
   if (message.properties.size() != static_cast<size_t>(expected.properties_size())) return "number of properties";
   for (int i = 0; i < expected.properties_size(); ++i) {
     const auto& [name, value] = message.properties[static_cast<size_t>(i)];
@@ -324,7 +313,54 @@ std::string DifferenceFromProtobuf(const std::string& metadata) {
   if (message.partition_key_b64_encoded != expected.partition_key_b64_encoded()) return "b64";
   if (message.null_value != expected.null_value()) return "null_value";
   if (message.null_partition_key != expected.null_partition_key()) return "null_partition_key";
+  proto::SingleMessageMetadata rewritten;
+  const std::string again = Batched({message});
+  if (!rewritten.ParseFromString(again.substr(4, LoadBigEndian(again)))) return "rewritten: unreadable";
   return rewritten.unknown_fields() == expected.unknown_fields() ? "" : "unknown fields";
+}
+
+// A splitter of the tests' own: the layout by hand, the metadata by protobuf.
+struct Split {
+  std::vector<std::pair<proto::SingleMessageMetadata, std::string>> messages;  // before the first problem
+  bool accepted = false;
+};
+
+Split SplitByProtobuf(std::string_view batch, int32_t num_messages) {
+  Split split;
+  for (int32_t i = 0; i < num_messages; ++i) {
+    if (batch.size() < 4) return split;
+    uint32_t size = 0;
+    for (size_t j = 0; j < 4; ++j) size = size << 8 | static_cast<unsigned char>(batch[j]);
+    batch.remove_prefix(4);
+    proto::SingleMessageMetadata metadata;
+    if (size > batch.size() || !metadata.ParsePartialFromArray(batch.data(), static_cast<int>(size))) return split;
+    if (!metadata.IsInitialized()) return split;
+    batch.remove_prefix(size);
+    const int32_t payload_size = metadata.payload_size();
+    if (payload_size < 0 || static_cast<size_t>(payload_size) > batch.size() || metadata.properties_size() > 1000) {
+      return split;
+    }
+    split.messages.emplace_back(std::move(metadata), batch.substr(0, static_cast<size_t>(payload_size)));
+    batch.remove_prefix(static_cast<size_t>(payload_size));
+  }
+  split.accepted = num_messages > 0 && batch.empty();
+  return split;
+}
+
+std::string DifferenceFromProtobuf(const std::string& batch, int32_t num_messages) {
+  const Split expected = SplitByProtobuf(batch, num_messages);
+  BatchReader messages(batch, num_messages);
+  SingleMessage message;
+  for (size_t i = 0; messages.Next(&message); ++i) {
+    if (i == expected.messages.size()) return "a message that isn't one";
+    const auto& [metadata, payload] = expected.messages[i];
+    if (message.payload != payload) return "payload";
+    if (std::string difference = DifferenceInValues(message, metadata); !difference.empty()) return difference;
+  }
+  // Protobuf cuts tags over 32 bits, and we refuse them.
+  if (absl::StrContains(messages.status().message(), "over 32 bits")) return "";
+  if (messages.status().ok() == expected.accepted) return "";
+  return "acceptance: " + std::string(messages.status().message());
 }
 
 TEST(Batch, AgreesWithProtobuf) {
@@ -340,10 +376,48 @@ TEST(Batch, AgreesWithProtobuf) {
     if (i % 2 == 0) metadata = testing::Mutated(std::move(metadata), random);
     const std::string batch = Raw(metadata, "");
     accepted += CheckBatch(batch, 1).ok();
-    ASSERT_EQ(DifferenceFromProtobuf(metadata), "") << absl::BytesToHexString(metadata);
+    ASSERT_EQ(DifferenceFromProtobuf(batch, 1), "") << absl::BytesToHexString(metadata);
   }
   EXPECT_GT(accepted, 1000);
   EXPECT_LT(accepted, 39000);
+}
+
+// A message as another client may write it: by protobuf, with any fields.
+std::string ByProtobuf(Random& random) {
+  proto::SingleMessageMetadata metadata;
+  const std::string payload(testing::Below(random, 20), 'p');
+  for (uint64_t n = testing::Below(random, 3); n > 0; --n) {
+    proto::KeyValue* property = metadata.add_properties();
+    property->set_key(std::string(testing::Below(random, 3), 'k'));
+    property->set_value(std::string(testing::Below(random, 3), 'v'));
+  }
+  if (random() % 2) metadata.set_partition_key("key");
+  if (random() % 2) metadata.set_ordering_key(std::string("\0\xff", 2));
+  if (random() % 2) metadata.set_event_time(random());
+  if (random() % 2) metadata.set_sequence_id(random() >> testing::Below(random, 64));
+  if (random() % 2) metadata.set_compacted_out(random() % 2);
+  if (random() % 2) metadata.set_null_value(random() % 2);
+  metadata.set_payload_size(static_cast<int32_t>(payload.size()));
+  std::string fields = metadata.SerializeAsString();
+  if (random() % 4 == 0) fields = testing::RandomMetadata(random) + fields;
+  return Raw(fields, payload);
+}
+
+TEST(Batch, IsSplitAsByAnIndependentSplitter) {
+  Random random(2024);
+  int accepted = 0, refused = 0;
+  for (int i = 0; i < 30000; ++i) {
+    std::string batch;
+    auto num_messages = static_cast<int32_t>(1 + testing::Below(random, 5));
+    for (int32_t n = 0; n < num_messages; ++n) batch += ByProtobuf(random);
+    if (i % 4 == 1) batch = testing::Mutated(std::move(batch), random);
+    if (i % 4 == 2) batch.resize(testing::Below(random, batch.size()));
+    if (i % 4 == 3) num_messages += static_cast<int32_t>(testing::Below(random, 7)) - 3;
+    (CheckBatch(batch, num_messages).ok() ? accepted : refused) += 1;
+    ASSERT_EQ(DifferenceFromProtobuf(batch, num_messages), "") << num_messages << " " << absl::BytesToHexString(batch);
+  }
+  EXPECT_GT(accepted, 6000);
+  EXPECT_GT(refused, 6000);
 }
 
 }  // namespace

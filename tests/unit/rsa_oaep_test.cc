@@ -3,20 +3,19 @@
 
 #include <gtest/gtest.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 #include <openssl/sha.h>
 
 #include <string>
 
-#include "lib/crypto/openssl_ptr.h"
 #include "lib/crypto/unwrap_failed.h"
 #include "pulseal/error.h"
+#include "tests/support/raw_rsa.h"
 #include "tests/support/test_keys.h"
 
 namespace pulseal::crypto {
 namespace {
 
+using ::pulseal::testing::RawRsa;
 using ::pulseal::testing::TestKey;
 
 const std::string kDataKey = "0123456789abcdef0123456789abcdef";
@@ -43,17 +42,6 @@ std::string Masked(std::string text, const std::string& seed) {
   for (char counter = 0; mask.size() < text.size(); ++counter) mask += Sha1(seed + std::string(3, '\0') + counter);
   for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(text[i] ^ mask[i]);
   return text;
-}
-
-std::string RawRsa(const PemKey& key, bool with_private_key, const std::string& input) {
-  std::string output(input.size(), '\0');
-  size_t size = output.size();
-  PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.key.get(), nullptr));
-  EXPECT_EQ(with_private_key ? EVP_PKEY_decrypt_init(context.get()) : EVP_PKEY_encrypt_init(context.get()), 1);
-  EXPECT_EQ(EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_NO_PADDING), 1);
-  const auto operation = with_private_key ? EVP_PKEY_decrypt : EVP_PKEY_encrypt;
-  EXPECT_EQ(operation(context.get(), Bytes(output), &size, Bytes(input), input.size()), 1);
-  return output;
 }
 
 // What goes wrong in a message that is encoded by hand; nothing by default.
