@@ -187,6 +187,38 @@ TEST_F(EntryConsumerTest, RefusesWhatIsntWhatItSays) {
   ExpectMalformed(Sealed(metadata_, compressed), 1, "doesn't know codec 9");
 }
 
+// 32 MiB of zeros in a few bytes, whatever their metadata declares: neither more than is allowed nor more than is declared
+// is ever made of them, and the next message is read.
+TEST_F(EntryConsumerTest, DecompressionBombs) {
+  const size_t size = size_t{32} << 20;
+  const std::string zeros(size, '\0');
+  for (const Compression codec : {Compression::kLz4, Compression::kZlib, Compression::kZstd, Compression::kSnappy}) {
+    SCOPED_TRACE(CompressionName(codec));
+    std::string bomb;
+    ASSERT_TRUE(Compress(codec, zeros, &bomb).ok());
+    EXPECT_LT(bomb.size(), size / 20);
+    metadata_.compression = codec;
+    for (const uint32_t declared :
+         {0u, 1u, 1000u, 5u << 20, (5u << 20) + 1, uint32_t{32} << 20, 0x7fffffffu, 0xffffffffu}) {
+      SCOPED_TRACE(declared);
+      metadata_.uncompressed_size = declared;
+      ExpectMalformed(Sealed(metadata_, bomb), 1, declared > 5u << 20 ? "5242880 are allowed" : CompressionName(codec));
+    }
+    metadata_.num_messages_in_batch = 1000000;
+    ExpectMalformed(Sealed(metadata_, bomb), 1000000, "5242880 are allowed");
+    metadata_.num_messages_in_batch.reset();
+    metadata_.compression = Compression::kNone;
+    EXPECT_THAT(Payloads(One(Sealed(metadata_, "good"), 1, 0)), ElementsAre("good"));
+  }
+  // What is allowed is made, and no batch is found in it: zeros are no size of anything.
+  std::string allowed;
+  metadata_.compression = Compression::kZstd;
+  metadata_.uncompressed_size = 5u << 20;
+  metadata_.num_messages_in_batch = (5 << 20) / 6;
+  ASSERT_TRUE(Compress(Compression::kZstd, std::string_view(zeros).substr(0, 5u << 20), &allowed).ok());
+  ExpectMalformed(Sealed(metadata_, allowed), (5 << 20) / 6, "payload_size (field 3) is absent");
+}
+
 // Metadata that is enough to decrypt and not enough for a message.
 TEST_F(EntryConsumerTest, RefusesMetadataWithoutItsRequiredFields) {
   SentEntry entry = Sealed(metadata_, "payload");

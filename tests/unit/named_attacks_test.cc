@@ -18,9 +18,12 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "lib/crypto/openssl_ptr.h"
+#include "pulseal/encryption_metadata.h"
 #include "pulseal/error.h"
+#include "pulseal/key_pair.h"
 #include "pulseal/key_readers.h"
 #include "pulseal/message_decryptor.h"
+#include "pulseal/message_encryptor.h"
 #include "tests/support/made_message.h"
 #include "tests/support/reference_ecies.h"
 #include "tests/support/temp_folder.h"
@@ -573,6 +576,48 @@ TEST_P(NamedAttack, WrappedKeysAddedAroundAnHonestOne) {
   Expect(substituted, kForged);
   EXPECT_EQ(Decrypt(honest, false).payload, "honest");
   EXPECT_EQ(Decrypt(substituted, false).payload, "honest") << "by the data key that has authenticated something";
+}
+
+// ---- what is shown
+
+// Every string that somebody else chose, in whatever a status repeats of it. Paths are the embedding program's own words, and
+// shown as they are; the program pulseal escapes those too.
+TEST(ShownStrings, CommandNoTerminal) {
+  for (const std::string& hostile : {std::string("a\x1b[2J"),
+                                     std::string("a\xc2\x9b"
+                                                 "31m"),
+                                     std::string("a\x07\b\x7f"), std::string("a\r\n"), std::string("a\xff\xfe"),
+                                     std::string("a\xe2\x80\xae"), std::string("a\0b", 3)}) {
+    const auto expect_printable = [](const absl::Status& status) {
+      EXPECT_FALSE(status.ok());
+      ExpectPrintable(std::string_view(status.message().data(), status.message().size()));
+    };
+    const auto create = [](std::vector<std::string> names, std::shared_ptr<CryptoKeyReader> reader) {
+      EncryptorOptions options;
+      options.key_names = std::move(names);
+      options.key_reader = std::move(reader);
+      return MessageEncryptor::Create(std::move(options)).status();
+    };
+    expect_printable(create({hostile}, KeyDirectory("no such folder")));
+    expect_printable(create({hostile}, KeyDirectory(PULSEAL_SOURCE_DIR "/tests/vectors/keys")));
+    expect_printable(create({hostile, hostile}, KeysInMemory({}, {})));
+    expect_printable(create({hostile}, KeysInMemory({}, {})));
+    expect_printable(create({hostile}, KeysInMemory({{hostile, TestKey("rsa-1024.public.pem")}}, {})));
+    expect_printable(create({hostile}, KeysInMemory({{hostile, TestKey("rsa-2048.private.pem")}}, {})));
+    for (const std::string& uri : {"data:" + hostile, "data:" + hostile + ";base64,AAAA", "data:;base64," + hostile,
+                                   hostile + "://x", "file://" + hostile + "/x"}) {
+      expect_printable(create({hostile}, KeyUris({{hostile, uri}}, {})));
+    }
+    expect_printable(DescribeKey("-----BEGIN " + hostile + "-----\nAAAA\n-----END " + hostile + "-----\n").status());
+    EncryptorOptions nowhere;
+    nowhere.key_names = {"orders"};
+    nowhere.key_reader = KeysInMemory({}, {});
+    nowhere.openssl_properties = "provider=" + hostile;
+    expect_printable(MessageEncryptor::Create(nowhere).status());
+    WrappedKey key{hostile, "", {}};
+    expect_printable(ReplaceWrappedKeys("\x6a" + hostile, {key}).status());
+    expect_printable(ParseEncryptionContext("\x6a" + hostile).status());
+  }
 }
 
 }  // namespace
