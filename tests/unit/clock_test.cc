@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Clocks that jump forward, jump back and stand still: messages go on, nothing is lost, and all is as before once the clock
-// is right again. CLOCK_BOOTTIME jumps forward where a machine was suspended; back only where somebody injects such a one.
+// Clocks that jump forward, jump back and stand still, and executors that run work late or backwards: messages go on, nothing
+// is lost, and all is as before once they are right again. CLOCK_BOOTTIME jumps forward where a machine was suspended; back
+// only where somebody injects such a one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "pulseal/error.h"
 #include "tests/support/decryptor_fixture.h"
@@ -219,6 +222,66 @@ TEST_F(DecryptorClock, AJumpForwardAndBackGivesNoMoreThanOneSecondsUnwraps) {
     opened += Decrypt(Seal("hello", {"name" + std::to_string(i)})).action == Action::kDeliver;
   }
   EXPECT_EQ(opened, 6);
+}
+
+// ---- executors
+
+TEST_F(EncryptorClock, AnExecutorThatIsADayLateRefusesAndThenMakesOneDataKey) {
+  const auto encryptor = Make(Options());
+  const std::string first = Send(*encryptor).data_key;
+  background_.SetNow(background_.now() + hours(4));
+  EXPECT_EQ(Send(*encryptor).data_key, first);
+  background_.SetNow(background_.now() + hours(24));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+  background_.RunDue();
+  EXPECT_NE(Send(*encryptor).data_key, first);
+  EXPECT_EQ(encryptor->counters().rotations, 2u);
+  EXPECT_EQ(encryptor->counters().messages_refused, 3u);
+}
+
+// Keeps what it is handed, to be run in any order.
+struct Kept {
+  std::vector<std::function<void()>> work;
+
+  Executor executor() {
+    return [this](nanoseconds, std::function<void()> piece) { work.push_back(std::move(piece)); };
+  }
+  // The last first, time-outs before the work that they limit, and so what that asks for; so many pieces at most, because
+  // some timers set themselves again.
+  void RunBackwards() {
+    for (int piece = 0; piece < 20 && !work.empty(); ++piece) {
+      const std::function<void()> last = std::move(work.back());
+      work.pop_back();
+      last();
+    }
+  }
+};
+
+TEST_F(EncryptorClock, AnExecutorThatRunsTimeOutsBeforeTheWorkAnswersOnce) {
+  Kept kept;
+  int answers = 0;
+  EncryptorOptions options = Options();
+  options.background.executor = kept.executor();
+  const auto encryptor = Make(std::move(options));
+  kept.work.clear();
+  for (int i = 1; i <= 3; ++i) {
+    encryptor->RotateAsync([&answers](const absl::Status&) { ++answers; });
+    kept.RunBackwards();
+    EXPECT_EQ(answers, i);
+    Send(*encryptor);
+  }
+}
+
+TEST_F(DecryptorClock, AnExecutorThatRunsTimeOutsBeforeTheWorkAnswersOnce) {
+  Kept kept;
+  options_.background.mode = Background::Mode::kExecutor;
+  options_.background.executor = kept.executor();
+  const Answers answers = Resolve(good_);
+  ASSERT_FALSE(kept.work.empty());
+  kept.RunBackwards();
+  ASSERT_EQ(answers->size(), 1u);
+  EXPECT_EQ(Decrypt(good_).payload, "hello");
+  EXPECT_EQ(TryDecrypt(good_).payload, "hello");
 }
 
 }  // namespace
