@@ -31,10 +31,10 @@ class BoundedTable {
 
   static size_t Hash(std::string_view identity) { return ByIdentity()(identity); }
 
-  // Null where there is none. `hash` of the same identity: the same for every table.
-  const Pointer* Find(std::string_view identity, size_t hash) const {
+  // Null where there is none; otherwise valid until it is dropped. `hash` of the same identity: the same for every table.
+  Entry* Find(std::string_view identity, size_t hash) const {
     const auto found = by_identity_.find(identity, hash);
-    return found == by_identity_.end() ? nullptr : &*found;
+    return found == by_identity_.end() ? nullptr : *found;
   }
 
   // Replaces one of the same identity. Appends to `dropped` what had to go.
@@ -44,7 +44,7 @@ class BoundedTable {
     while (!by_age_.empty() && (by_age_.size() >= capacity_ || bytes_ + size > most_bytes_)) DropOne(dropped);
     if (capacity_ == 0) return dropped->push_back(std::move(entry));
     bytes_ += size;
-    by_identity_.insert(entry);
+    by_identity_.insert(entry.get());
     by_age_.push_back(std::move(entry));
   }
 
@@ -64,13 +64,14 @@ class BoundedTable {
   size_t size() const { return by_age_.size(); }
 
  private:
-  // The entries' pointers alone: in a table of many, the place where one stands is the memory that a lookup waits for.
+  // By pointers that own nothing, half as large as by_age_'s: in a table of many, the place where one stands is the memory
+  // that a lookup waits for, the longer the more there is of it.
   struct ByIdentity {
     using is_transparent = void;
     size_t operator()(std::string_view identity) const { return absl::Hash<absl::string_view>()(AsAbsl(identity)); }
-    size_t operator()(const Pointer& entry) const { return (*this)(entry->identity()); }
-    bool operator()(const Pointer& a, const Pointer& b) const { return a == b; }
-    bool operator()(const Pointer& entry, std::string_view identity) const {
+    size_t operator()(const Entry* entry) const { return (*this)(entry->identity()); }
+    bool operator()(const Entry* a, const Entry* b) const { return a == b; }
+    bool operator()(const Entry* entry, std::string_view identity) const {
       Prefetch(*entry);
       return entry->identity() == identity;
     }
@@ -97,14 +98,14 @@ class BoundedTable {
 
   void Unlist(Pointer entry, std::vector<Pointer>* dropped) {
     bytes_ -= entry->identity().size();
-    by_identity_.erase(entry);
+    by_identity_.erase(entry.get());
     dropped->push_back(std::move(entry));
   }
 
   const size_t capacity_;
   const size_t most_bytes_;
   size_t bytes_ = 0;
-  absl::flat_hash_set<Pointer, ByIdentity, ByIdentity> by_identity_;
+  absl::flat_hash_set<Entry*, ByIdentity, ByIdentity> by_identity_;
   std::deque<Pointer> by_age_;
 };
 

@@ -64,16 +64,16 @@ DataKeyCache::Known DataKeyCache::Find(absl::Span<const std::string_view> identi
   MutexLock lock(mutex_);
   for (size_t i = 0; i < identities.size(); ++i) {
     const size_t hash = BoundedTable<CachedKey>::Hash(identities[i]);
-    const std::shared_ptr<CachedKey>* key = verified_.Find(identities[i], hash);
+    CachedKey* key = verified_.Find(identities[i], hash);
     if (key == nullptr) key = unverified_.Find(identities[i], hash);
     if (key != nullptr) {
-      known.key = *key;
+      known.key = key->shared_from_this();
       known.position = i;
       return known;
     }
-    if (const std::shared_ptr<RememberedFailure>* remembered = failures_.Find(identities[i], hash)) {
-      (*remembered)->MarkUsed();
-      failure = failure == nullptr ? &(*remembered)->failure() : &MoreTelling(*failure, (*remembered)->failure());
+    if (RememberedFailure* remembered = failures_.Find(identities[i], hash)) {
+      remembered->MarkUsed();
+      failure = failure == nullptr ? &remembered->failure() : &MoreTelling(*failure, remembered->failure());
       ++failed;
     }
   }
@@ -83,10 +83,9 @@ DataKeyCache::Known DataKeyCache::Find(absl::Span<const std::string_view> identi
 
 std::optional<Failure> DataKeyCache::FindFailure(std::string_view identity) {
   MutexLock lock(mutex_);
-  const std::shared_ptr<RememberedFailure>* remembered =
-      failures_.Find(identity, BoundedTable<RememberedFailure>::Hash(identity));
+  const RememberedFailure* remembered = failures_.Find(identity, BoundedTable<RememberedFailure>::Hash(identity));
   if (remembered == nullptr) return std::nullopt;
-  return (*remembered)->failure();
+  return remembered->failure();
 }
 
 std::shared_ptr<CachedKey> DataKeyCache::AddUnverified(std::string identity, SecretBytes data_key, uint64_t epoch,

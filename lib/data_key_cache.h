@@ -25,7 +25,7 @@ namespace pulseal {
 
 // One unwrapped data key with its keyed contexts, one for each lane. Shared by the cache, the lanes that used it last
 // and the ResolvedKeys that carry it; wiped with the last of them.
-class CachedKey {
+class CachedKey : public std::enable_shared_from_this<CachedKey> {
  public:
   // `identity`: the wrapped key as it stands on the wire (ScannedMetadata::keys). `lanes`: how many contexts at most.
   CachedKey(std::string_view identity, SecretBytes data_key, size_t lanes, uint64_t epoch)

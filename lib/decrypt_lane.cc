@@ -2,19 +2,12 @@
 #include "lib/decrypt_lane.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace pulseal {
 
-uint64_t DecryptLane::RecentKeys::TailOf(std::string_view identity) {
-  uint64_t tail = 0;
-  if (identity.size() >= sizeof tail) std::memcpy(&tail, identity.data() + identity.size() - sizeof tail, sizeof tail);
-  return tail;
-}
-
-bool DecryptLane::RecentKeys::Recent::FindIn(absl::Span<const std::string_view> identities) {
-  if (position < identities.size() && Is(identities[position])) return true;
+bool DecryptLane::RecentKeys::Recent::FindElsewhereIn(absl::Span<const std::string_view> identities) {
+  if (identities.size() == 1 && position == 0) return false;
   const auto found =
       std::find_if(identities.begin(), identities.end(), [this](std::string_view identity) { return Is(identity); });
   if (found == identities.end()) return false;
@@ -22,12 +15,14 @@ bool DecryptLane::RecentKeys::Recent::FindIn(absl::Span<const std::string_view> 
   return true;
 }
 
-const std::shared_ptr<CachedKey>* DecryptLane::RecentKeys::Find(absl::Span<const std::string_view> identities,
-                                                                size_t* position) {
+const std::shared_ptr<CachedKey>* DecryptLane::RecentKeys::FindAmongAll(absl::Span<const std::string_view> identities,
+                                                                        size_t* position) {
   for (size_t i = 0; i < recent_.size(); ++i) {
     const size_t place = (last_ + i) % recent_.size();
     Recent& recent = recent_[place];
-    if (recent.key == nullptr || !recent.FindIn(identities) || !recent.key->cached()) continue;
+    if (recent.key == nullptr) continue;
+    if (!recent.IsExpectedIn(identities) && !recent.FindElsewhereIn(identities)) continue;
+    if (!recent.key->cached()) continue;
     recent.key->MarkUsed();
     last_ = place;
     *position = recent.position;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,7 +25,15 @@ struct DecryptLane {
    public:
     // Null where none of them is for one of `identities`; otherwise valid until the next call, and at `*position` of
     // them.
-    const std::shared_ptr<CachedKey>* Find(absl::Span<const std::string_view> identities, size_t* position);
+    const std::shared_ptr<CachedKey>* Find(absl::Span<const std::string_view> identities, size_t* position) {
+      Recent& last = recent_[last_];
+      if (last.key == nullptr || !last.IsExpectedIn(identities) || !last.key->cached()) {
+        return FindAmongAll(identities, position);
+      }
+      last.key->MarkUsed();
+      *position = last.position;
+      return &last.key;
+    }
     void Keep(std::shared_ptr<CachedKey> key, size_t position);
     // Lets go of what the cache has retired. `retirements` as the caller read it before.
     void DropRetired(uint64_t retirements);
@@ -37,11 +46,22 @@ struct DecryptLane {
       uint64_t tail = 0;    // TailOf its identity
       size_t position = 0;  // in the last message that it opened: most likely the same in the next
 
-      bool FindIn(absl::Span<const std::string_view> identities);
+      bool IsExpectedIn(absl::Span<const std::string_view> identities) const {
+        return position < identities.size() && Is(identities[position]);
+      }
+      bool FindElsewhereIn(absl::Span<const std::string_view> identities);
       bool Is(std::string_view identity) const { return TailOf(identity) == tail && identity == key->identity(); }
     };
+
     // The last eight bytes, which tell most wrapped keys apart without a look at the rest.
-    static uint64_t TailOf(std::string_view identity);
+    static uint64_t TailOf(std::string_view identity) {
+      uint64_t tail = 0;
+      const size_t size = identity.size();
+      if (size >= sizeof tail) std::memcpy(&tail, identity.data() + size - sizeof tail, sizeof tail);
+      return tail;
+    }
+
+    const std::shared_ptr<CachedKey>* FindAmongAll(absl::Span<const std::string_view> identities, size_t* position);
 
     std::array<Recent, 4> recent_;
     size_t last_ = 0;  // which one was used last, and is looked at first

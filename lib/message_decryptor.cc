@@ -107,9 +107,11 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   Decision DecryptWith(const Resolved& resolved, const Metadata& metadata, std::string_view payload,
                        const absl::Span<char>& out) {
     if (forked()) return Refused(SharedFailures::Get().forked);
-    const Lane lane = TakeLane();
     ScannedMetadata scanned;
-    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
+    bool is_metadata = false;
+    const Lane lane = ScanAndTakeLane(metadata, &scanned, &is_metadata);
+    if (!is_metadata) return Unreadable(lane, metadata, scanned, payload);
+    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, scanned)) return *decision;
 
     const std::optional<size_t> position = PositionFor(resolved, scanned.wrapped_keys());
     if (!position.has_value()) return Failed(lane, SharedFailures::Get().other_key, scanned, payload);
@@ -170,9 +172,11 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   template <typename Metadata>
   Decision DecryptIfKnown(const Metadata& metadata, std::string_view payload, const absl::Span<char>& out) {
     if (forked()) return Refused(SharedFailures::Get().forked);
-    const Lane lane = TakeLane();
     ScannedMetadata scanned;
-    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, &scanned)) return *decision;
+    bool is_metadata = false;
+    const Lane lane = ScanAndTakeLane(metadata, &scanned, &is_metadata);
+    if (!is_metadata) return Unreadable(lane, metadata, scanned, payload);
+    if (std::optional<Decision> decision = DecideWithoutKey(lane, metadata, payload, out, scanned)) return *decision;
 
     size_t position = 0;
     const std::shared_ptr<CachedKey>* recent = lane->recent_keys.Find(scanned.wrapped_keys(), &position);
@@ -184,36 +188,51 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     return OpenFirst(lane, std::move(known.key), metadata, scanned, known.position, payload, out);
   }
 
-  Lane TakeLane() {
+  [[gnu::always_inline]] Lane TakeLane() {
     Lane lane = lanes_.Take();
     const uint64_t retirements = cache_->retirements();
     if (lane->recent_keys.retirements_seen() != retirements) lane->recent_keys.DropRetired(retirements);
     return lane;
   }
 
+  // Serialised metadata needs nothing of the lane's, and is read before the lane is taken: taking it waits until the other
+  // processors know what the message before wrote, and libipsec-mb writes a word that all threads share.
+  [[gnu::always_inline]] Lane ScanAndTakeLane(std::string_view metadata, ScannedMetadata* scanned, bool* is_metadata) {
+    *is_metadata = ScanMetadata(metadata, scanned);
+    return TakeLane();
+  }
+
+  [[gnu::always_inline]] Lane ScanAndTakeLane(const MessageMetadataView& metadata, ScannedMetadata* scanned,
+                                              bool* is_metadata) {
+    Lane lane = TakeLane();
+    *is_metadata = Scan(metadata, &lane->scratch, scanned);
+    return lane;
+  }
+
+  template <typename Metadata>
+  [[gnu::noinline]] Decision Unreadable(const Lane& lane, const Metadata& metadata, const ScannedMetadata& scanned,
+                                        std::string_view payload) {
+    return FailedAs(Shape::kUnreadable, lane, Failure{Outlook::kNever, Reason::kMalformed, Explain(metadata)}, scanned,
+                    payload);
+  }
+
   // What can be decided before a key is looked for, which is everything about messages that aren't encrypted.
   template <typename Metadata>
   [[gnu::always_inline]] std::optional<Decision> DecideWithoutKey(const Lane& lane, const Metadata& metadata,
                                                                   std::string_view payload, const absl::Span<char>& out,
-                                                                  ScannedMetadata* scanned) {
-    if (!Scan(metadata, &lane->scratch, scanned)) {
-      return FailedAs(Shape::kUnreadable, lane, Failure{Outlook::kNever, Reason::kMalformed, Explain(metadata)},
-                      *scanned, payload);
-    }
-    if (!scanned->encrypted()) return NotEncrypted(lane, *scanned, payload);
-    if (scanned->num_keys > max_wrapped_keys_)
-      return Failed(lane, SharedFailures::Get().too_many_keys, *scanned, payload);
-    if (scanned->nonce.size() != kNonceSize) return Failed(lane, SharedFailures::Get().nonce_size, *scanned, payload);
+                                                                  const ScannedMetadata& scanned) {
+    if (!scanned.encrypted()) return NotEncrypted(lane, scanned, payload);
+    if (scanned.num_keys > max_wrapped_keys_)
+      return Failed(lane, SharedFailures::Get().too_many_keys, scanned, payload);
+    if (scanned.nonce.size() != kNonceSize) return Failed(lane, SharedFailures::Get().nonce_size, scanned, payload);
     if (payload.size() < kTagSize || payload.size() > kMostPayload) {
-      return Failed(lane, SharedFailures::Get().payload_size, *scanned, payload);
+      return Failed(lane, SharedFailures::Get().payload_size, scanned, payload);
     }
     const size_t plaintext_size = payload.size() - kTagSize;
-    if (out.size() < plaintext_size) {
-      return Failed(lane, OutTooSmall(out.size(), plaintext_size), *scanned, payload);
-    }
+    if (out.size() < plaintext_size) return Failed(lane, OutTooSmall(out.size(), plaintext_size), scanned, payload);
     const std::string_view written(out.data(), plaintext_size);
     if (Overlaps(written, payload) || Overlaps(written, metadata)) {
-      return Failed(lane, SharedFailures::Get().overlap, *scanned, payload);
+      return Failed(lane, SharedFailures::Get().overlap, scanned, payload);
     }
     return std::nullopt;
   }
@@ -235,8 +254,9 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   }
 
   template <typename Metadata>
-  Decision Open(const Lane& lane, CachedKey& key, const Metadata& metadata, const ScannedMetadata& scanned,
-                size_t position, std::string_view payload, const absl::Span<char>& out) {
+  [[gnu::always_inline]] Decision Open(const Lane& lane, CachedKey& key, const Metadata& metadata,
+                                       const ScannedMetadata& scanned, size_t position, std::string_view payload,
+                                       const absl::Span<char>& out) {
     switch (key.Open(lane.index(), *backend_, scanned.nonce.data(), payload, out.data())) {
       case crypto::AeadResult::kTagMismatch: return Failed(lane, SharedFailures::Get().forged, scanned, payload);
       case crypto::AeadResult::kBackendFailed: return Failed(lane, SharedFailures::Get().backend, scanned, payload);

@@ -23,12 +23,16 @@ static_assert(kMaxMetadataSize == size_t{5} << 20 && kMaxEncryptionKeysSize == s
 
 using Pair = std::pair<std::string_view, std::string_view>;
 
-// Inlined, so that the reader stays in registers: after the cipher this is most of what a consumer pays.
-[[gnu::always_inline]] inline wire::FieldReader ReadFields(std::string_view metadata, ScannedMetadata* scanned) {
+void Clear(ScannedMetadata* scanned) {
   scanned->num_keys = 0;
   scanned->nonce = {};
   scanned->num_messages_in_batch.reset();
   scanned->num_chunks = scanned->chunk_id = 0;
+}
+
+// Inlined, so that the reader stays in registers: after the cipher this is most of what a consumer pays.
+[[gnu::always_inline]] inline wire::FieldReader ReadFields(std::string_view metadata, ScannedMetadata* scanned) {
+  Clear(scanned);
   wire::FieldReader fields(metadata);
   if (metadata.size() > kMaxMetadataSize) fields.Fail("the metadata is over 5 MiB");
   while (fields.Next()) {
@@ -96,7 +100,11 @@ void AppendEncryptionKeys(std::string_view key_name, std::string_view bytes, con
 
 }  // namespace
 
-bool ScanMetadata(std::string_view metadata, ScannedMetadata* scanned) { return ReadFields(metadata, scanned).ok(); }
+bool ScanMetadata(std::string_view metadata, ScannedMetadata* scanned) {
+  if (ReadFields(metadata, scanned).ok()) return true;
+  Clear(scanned);
+  return false;
+}
 
 absl::Status ExplainMalformed(std::string_view metadata) {
   ScannedMetadata scanned;

@@ -45,7 +45,7 @@ struct ScannedMetadata {
 // in any order, repeated scalars included (the last wins), with unknown fields skipped. Stricter in kMaxMetadataSize,
 // kMaxEncryptionKeysSize and kMostWrappedKeys, and in tags over 32 bits, which protobuf cuts. Looser in one thing: it
 // doesn't ask for the required fields 1 to 3, nor look inside fields (a wrapped key is looked into by ParseWrappedKey,
-// before it costs anything). False: malformed, and `scanned` is of no use; ExplainMalformed says why.
+// before it costs anything). False: malformed, and `scanned` is of a message without fields; ExplainMalformed says why.
 bool ScanMetadata(std::string_view metadata, ScannedMetadata* scanned);
 
 // For bytes that ScanMetadata refused: INVALID_ARGUMENT (kMalformed), naming field and offset. Costs what a message may

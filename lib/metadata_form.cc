@@ -9,14 +9,6 @@
 
 namespace pulseal {
 
-bool Scan(std::string_view metadata, std::vector<std::string>* /*scratch*/, ScannedMetadata* scanned) {
-  if (ScanMetadata(metadata, scanned)) return true;
-  scanned->num_keys = 0;
-  scanned->num_messages_in_batch.reset();
-  scanned->num_chunks = 0;
-  return false;
-}
-
 bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned) {
   const size_t num_keys = std::min(metadata.keys.size(), kMostWrappedKeys);
   scanned->num_keys = num_keys;

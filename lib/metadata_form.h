@@ -18,7 +18,9 @@ namespace pulseal {
 
 // ScanMetadata for either form. `scanned` may point into `scratch`, which is only grown, so that it allocates nothing
 // once warm. Where it is false the counts in `scanned` are what is known of them, and nothing else is of use.
-bool Scan(std::string_view metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned);
+inline bool Scan(std::string_view metadata, std::vector<std::string>* /*scratch*/, ScannedMetadata* scanned) {
+  return ScanMetadata(metadata, scanned);
+}
 bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned);
 
 // Why Scan refused it: INVALID_ARGUMENT (kMalformed).

@@ -4,8 +4,11 @@
 #ifndef PULSEAL_LIB_WIRE_H_
 #define PULSEAL_LIB_WIRE_H_
 
+#include <endian.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -115,6 +118,12 @@ class FieldReader {
 
   static uint32_t Byte(char c) { return static_cast<unsigned char>(c); }
 
+  static uint64_t LittleEndian64(const char* p) {
+    uint64_t value;
+    memcpy(&value, p, sizeof value);
+    return le64toh(value);
+  }
+
   static Number ReadNumber(const char* p, const char* end, int most_bytes) {
     uint64_t value = 0;
     for (int i = 0; i < most_bytes && p != end; ++i) {
@@ -126,6 +135,14 @@ class FieldReader {
   }
 
   void SkipVarint() {
+    // Where eight bytes can be looked at at once, the lowest top bit that isn't set is its last byte's.
+    if (end_ - p_ >= static_cast<ptrdiff_t>(sizeof(uint64_t))) {
+      const uint64_t ends = ~LittleEndian64(p_) & 0x8080808080808080;
+      if (ends != 0) {
+        p_ += __builtin_ctzll(ends) / 8 + 1;
+        return;
+      }
+    }
     const char* const last = end_ - p_ > kMostVarint ? p_ + kMostVarint : end_;
     while (p_ != last) {
       if (Byte(*p_++) < 0x80) return;

@@ -28,17 +28,22 @@ struct Calls {
   aes_gcm_enc_dec_t seal = nullptr, open = nullptr;
 };
 
+// What a call keeps notes in: some of them would decrypt the last block. On the stack, since with many data keys in turn
+// the cipher would wait for memory that it is about to overwrite.
+struct Notes {
+  ~Notes() { OPENSSL_cleanse(&data, sizeof data); }
+  gcm_context_data data;
+};
+
 class IpsecMbContext final : public AeadContext {
  public:
   IpsecMbContext(const Calls& calls, std::string_view key) : calls_(calls) { calls_.set_key(key.data(), &key_); }
-  ~IpsecMbContext() override {
-    OPENSSL_cleanse(&key_, sizeof key_);
-    OPENSSL_cleanse(&work_, sizeof work_);
-  }
+  ~IpsecMbContext() override { OPENSSL_cleanse(&key_, sizeof key_); }
 
   AeadResult Seal(const char* nonce, std::string_view associated_data, std::string_view plaintext, char* out) override {
     if (plaintext.size() > kLongestText) return AeadResult::kBackendFailed;
-    calls_.seal(&key_, &work_, Bytes(out), Bytes(plaintext.data()), plaintext.size(), Bytes(nonce),
+    Notes notes;
+    calls_.seal(&key_, &notes.data, Bytes(out), Bytes(plaintext.data()), plaintext.size(), Bytes(nonce),
                 Bytes(associated_data.data()), associated_data.size(), Bytes(out) + plaintext.size(), kTagSize);
     return AeadResult::kOk;
   }
@@ -48,7 +53,8 @@ class IpsecMbContext final : public AeadContext {
     const std::string_view ciphertext = sealed.substr(0, sealed.size() - kTagSize);
     if (ciphertext.size() > kLongestText) return AeadResult::kBackendFailed;
     std::array<uint8_t, kTagSize> tag;
-    calls_.open(&key_, &work_, Bytes(out), Bytes(ciphertext.data()), ciphertext.size(), Bytes(nonce),
+    Notes notes;
+    calls_.open(&key_, &notes.data, Bytes(out), Bytes(ciphertext.data()), ciphertext.size(), Bytes(nonce),
                 Bytes(associated_data.data()), associated_data.size(), tag.data(), kTagSize);
     if (CRYPTO_memcmp(tag.data(), sealed.data() + ciphertext.size(), kTagSize) == 0) return AeadResult::kOk;
     OPENSSL_cleanse(tag.data(), tag.size());  // it is the right one for a forged message
@@ -57,9 +63,8 @@ class IpsecMbContext final : public AeadContext {
   }
 
  private:
+  const Calls calls_;                  // in the first line, which the call reads anyway
   alignas(64) gcm_key_data key_ = {};  // the header says so only where LINUX is defined
-  gcm_context_data work_ = {};
-  const Calls calls_;
 };
 
 class IpsecMbBackend final : public AeadBackend {

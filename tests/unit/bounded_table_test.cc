@@ -27,8 +27,7 @@ class BoundedTableTest : public ::testing::Test {
   using Table = BoundedTable<Entry>;
   void Add(Table& table, const std::string& identity) { table.Add(std::make_shared<Entry>(identity), &dropped_); }
   static Entry* Find(const Table& table, const std::string& identity) {
-    const Table::Pointer* found = table.Find(identity, Table::Hash(identity));
-    return found == nullptr ? nullptr : found->get();
+    return table.Find(identity, Table::Hash(identity));
   }
   std::vector<std::string> TakeDropped() {
     std::vector<std::string> names;

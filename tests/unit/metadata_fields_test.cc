@@ -115,6 +115,21 @@ TEST(ScanMetadata, TakesNumbersThatAreLongerThanNeeded) {
   EXPECT_FALSE(Accepts(std::string("\x7a\xff\xff\xff\xff\x0fn", 7)));                          // a length of 2^32 - 1
 }
 
+TEST(ScanMetadata, SkipsNumbersOfEveryLengthWhateverFollows) {
+  for (size_t size = 1; size <= 11; ++size) {
+    const std::string number = std::string(size - 1, '\xff') + '\x01';
+    for (size_t behind = 0; behind <= 12; ++behind) {
+      const std::string metadata = "\x10" + number + (behind < 2 ? "" : Bytes(15, std::string(behind - 2, '\xff')));
+      ASSERT_EQ(Accepts(metadata), size <= 10) << size << " bytes and " << behind << " behind";
+      const size_t nonce_size = size <= 10 && behind > 2 ? behind - 2 : 0;
+      ScannedMetadata scanned;
+      ScanMetadata(metadata, &scanned);
+      EXPECT_EQ(scanned.nonce.size(), nonce_size);
+    }
+    EXPECT_FALSE(Accepts("\x10" + std::string(size, '\xff'))) << "cut off after " << size;
+  }
+}
+
 TEST(ScanMetadata, TakesAKnownFieldOfAnotherTypeForAnUnknownOne) {
   const std::string metadata =
       Varint(13, 1) + Varint(15, 2) + Bytes(11, "a") + Bytes(27, "b") + Bytes(29, "c") + Groups(13, 1);
