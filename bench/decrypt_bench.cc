@@ -3,7 +3,9 @@
 // One message decrypted, 64 bytes to 5 MiB: its metadata read, its data key found in the cache.
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "bench/in_turn.h"
 #include "bench/textbook.h"
 #include "bench/workload.h"
 
@@ -13,35 +15,36 @@ namespace {
 constexpr size_t kSizes[] = {64, 256, 1024, 4096, 16384, 65536, 1 << 20, 5 << 20};
 
 template <typename Backend>
-void Pulseal(benchmark::State& state, size_t size) {
-  const auto decryptor = NewDecryptor<Backend>();
+Turn Pulseal(size_t size) {
   Buffers& buffers = BuffersFor(size);
-  const SealedMessage message = Seal(*NewEncryptor<Backend>(), buffers.plaintext);
-  buffers.sealed = message.payload;
-  Repeat(state, [&] { return Delivers(*decryptor, message.metadata, buffers.sealed, buffers); });
-}
-
-void Textbook(benchmark::State& state, size_t size) {
-  TextbookClient client(OneRecipient());
-  Buffers& buffers = BuffersFor(size);
-  const SealedMessage message = Seal(*NewEncryptor<OpenSslBackend>(), buffers.plaintext);
-  buffers.sealed = message.payload;
-  Repeat(state, [&] {
-    std::string opened;
-    return client.Decrypt(message.metadata, buffers.sealed, &opened);
+  const auto message = std::make_shared<SealedMessage>(Seal(*NewEncryptor<Backend>(), buffers.plaintext));
+  return TurnOf([decryptor = std::shared_ptr<MessageDecryptor>(NewDecryptor<Backend>()), message, &buffers] {
+    return Delivers(*decryptor, message->metadata, message->payload, buffers);
   });
 }
 
+Turn Textbook(size_t size) {
+  const auto message =
+      std::make_shared<SealedMessage>(Seal(*NewEncryptor<OpenSslBackend>(), BuffersFor(size).plaintext));
+  return TurnOf([client = std::make_shared<TextbookClient>(OneRecipient()), message] {
+    std::string opened;
+    return client->Decrypt(message->metadata, message->payload, &opened);
+  });
+}
+
+std::vector<Way> Ways(size_t size) {
+  std::vector<Way> ways;
+  ForEachBackend([size, &ways](auto backend) {
+    using Backend = decltype(backend);
+    ways.push_back({Name("pulseal", Backend::kName), [size](int) { return Pulseal<Backend>(size); }});
+    ways.push_back({Name("floor", Backend::kName), [size](int) { return TurnOf(FloorOpening<Backend>(size)); }});
+  });
+  ways.push_back({Name("textbook", "openssl"), [size](int) { return Textbook(size); }});
+  return ways;
+}
+
 const bool registered = [] {
-  for (const size_t size : kSizes) {
-    ForEachBackend([size](auto backend) {
-      using Backend = decltype(backend);
-      const std::string parameter = std::to_string(size);
-      Register(Name("decrypt", "pulseal", Backend::kName, parameter), [size](auto& s) { Pulseal<Backend>(s, size); });
-      Register(Name("decrypt", "floor", Backend::kName, parameter), [size](auto& s) { FloorOpen<Backend>(s, size); });
-    });
-    Register(Name("decrypt", "textbook", "openssl", std::to_string(size)), [size](auto& s) { Textbook(s, size); });
-  }
+  for (const size_t size : kSizes) RegisterInTurn(Name("decrypt", std::to_string(size)), Ways(size));
   return true;
 }();
 

@@ -76,8 +76,10 @@ const bool registered = [] {
       using Backend = decltype(backend);
       add("entry-write", "pulseal", Backend::kName, Write<Backend>);
       add("entry-read", "pulseal", Backend::kName, Read<Backend>);
-      add("entry-write", "floor", Backend::kName, FloorSeal<Backend>);
-      add("entry-read", "floor", Backend::kName, FloorOpen<Backend>);
+      add("entry-write", "floor", Backend::kName,
+          [](auto& s, size_t bytes) { Repeat(s, FloorSealing<Backend>(bytes)); });
+      add("entry-read", "floor", Backend::kName,
+          [](auto& s, size_t bytes) { Repeat(s, FloorOpening<Backend>(bytes)); });
     });
     add("entry-write", "textbook", "openssl", TextbookWrite);
     add("entry-read", "textbook", "openssl", TextbookRead);

@@ -4,8 +4,9 @@
 
 usage: measure.py [--quick] [--no-clients] [--program-mib N] [--only TEXT] BUILD_FOLDER RESULTS_JSON
 
-Everything is measured several times, in turn: programs in rounds, and inside each program its benchmarks in random order,
-so that what disturbs the machine for a while disturbs all ways of doing a thing alike. --only leaves the benchmark programs
+Everything is measured several times, in turn: programs in rounds, inside each program its benchmarks in random order, and
+where they are held against each other to a few parts in a hundred, the ways of one case in turns of a tenth of a millisecond
+(bench/in_turn.h): what disturbs the machine for a while disturbs all ways of doing a thing alike. --only leaves the benchmark programs
 whose name lacks TEXT out, and what isn't one of them.
 """
 import argparse
@@ -25,7 +26,9 @@ import clients
 from clients import fetch
 from results import Results
 
-PROGRAMS = ["encrypt", "decrypt", "recipients", "threads", "batch", "entries", "cold_consumer", "cache", "undecryptable", "rotation"]
+# Each with how much longer than others a repetition of its benchmarks is: so many ways are in one.
+PROGRAMS = {"encrypt": 5, "decrypt": 5, "recipients": 1, "threads": 14, "batch": 1, "entries": 1, "cold_consumer": 1, "cache": 1,
+            "undecryptable": 1, "rotation": 1}
 COUNTERS = {"field_bytes", "p50", "p99", "p999", "max", "messages", "rotations"}
 LINE_SIZE = 1024
 BATCH = 1000
@@ -52,7 +55,7 @@ def main():
     for number in range(rounds):
         for name in programs:
             say(f"round {number + 1} of {rounds}: {name}_bench")
-            run_google_benchmark(arguments.build, name, repetitions, seconds, measured)
+            run_google_benchmark(arguments.build, name, repetitions, seconds * PROGRAMS[name], measured)
     if not arguments.only:
         count_on_warm_path(arguments.build, measured)
         measure_program(arguments.build, mebibytes, 3 if arguments.quick else 5, measured)
@@ -91,7 +94,8 @@ def describe_machine(build):
     }
 
 
-def run_google_benchmark(build, name, repetitions, seconds, measured, filter_=".", rename=lambda name: name):
+def run_google_benchmark(build, name, repetitions, seconds, measured, filter_=".", name_for=lambda name: name):
+    """name_for(result): the name under which it is kept; without one it isn't."""
     with tempfile.TemporaryDirectory() as folder:
         out, series = Path(folder) / "out.json", Path(folder) / "series.json"
         command = [build / f"bench/{name}_bench", f"--benchmark_repetitions={repetitions}", f"--benchmark_min_time={seconds}",
@@ -105,19 +109,25 @@ def run_google_benchmark(build, name, repetitions, seconds, measured, filter_=".
                 continue
             if run.get("error_occurred"):
                 raise SystemExit(f"measure.py: {run['name']}: {run['error_message']}")
-            run_name, values = values_of(run)
-            measured.add(rename(run_name), values)
+            for result, values in results_of(run):
+                if kept := name_for(result):
+                    measured.add(kept, values)
         if series.exists():
             measured.series = json.loads(series.read_text())
 
 
-def values_of(run):
-    """Wall-clock time where threads or rotation make it matter, else the thread's own time."""
-    parts = run["run_name"].split("/")
-    time_ = run["real_time"] if "real_time" in parts else run["cpu_time"]
-    name = "/".join(part for part in parts if part not in ("real_time", "iterations:1"))
-    return name, {"ns": time_ * {"ns": 1, "us": 1e3, "ms": 1e6}[run["time_unit"]],
-                  **{key: run[key] for key in COUNTERS if key in run}}
+def results_of(run):
+    """Yields (name, values). Wall-clock time where rotation makes it matter or ways were measured in turn, else the thread's own."""
+    parts = [part for part in run["run_name"].split("/") if part not in ("real_time", "iterations:1") and "threads:" not in part]
+    ways = [key for key in run if "/" in key]
+    for way in ways:
+        name, backend, *threads = way.split("/")
+        yield "/".join([parts[0], name, backend, *parts[1:], *threads]), {"ns": run[way]}
+    if ways:
+        return
+    time_ = run["real_time"] if "/real_time" in run["run_name"] else run["cpu_time"]
+    yield "/".join(parts), {"ns": time_ * {"ns": 1, "us": 1e3, "ms": 1e6}[run["time_unit"]],
+                            **{key: run[key] for key in COUNTERS if key in run}}
 
 
 def count_on_warm_path(build, measured):
@@ -200,8 +210,8 @@ def measure_clients(build, rounds, measured):
         official = clients.all_clients(keys, seconds=0.5)
         for number in range(rounds):
             for operation in ("encrypt", "decrypt"):
-                run_google_benchmark(build, operation, 3, 0.1, measured, filter_="/pulseal/.*/(256|1024|65536)$",
-                                     rename=lambda name: f"clients-{name}")
+                run_google_benchmark(build, operation, 3, 0.5, measured, filter_="/(256|1024|65536)/",
+                                     name_for=lambda name: f"clients-{name}" if "/pulseal/" in name else None)
             for client, measure in official:
                 say(f"round {number + 1} of {rounds}: {client}")
                 for operation, size, ns in measure():

@@ -6,6 +6,7 @@ usage: plots.py RESULTS_JSON FOLDER
 
 Run by Debian's own Python, for which its package python3-matplotlib is.
 """
+import statistics
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from report import BACKEND_TITLES, SIZES, scaling_of, size_name  # noqa: E402
+from report import BACKEND_TITLES, SIZES, scalings, size_name  # noqa: E402
 from results import Results  # noqa: E402
 
 # Told apart without colours too: a colour for each backend, a line and a marker for each way.
@@ -75,7 +76,7 @@ def draw_threads(measured, folder):
     lines = [(way, backend) for backend in measured.backends() for way in ("pulseal-shared", "pulseal-own", "floor")] + [("textbook", "openssl")]
     for axes, operation in zip(both, ("encrypt", "decrypt")):
         for place, (way, backend) in enumerate(lines):
-            values = [scaling_of(measured, operation, way, backend, size) or 0 for size in sizes]
+            values = [statistics.median(scalings(measured, operation, way, backend, size) or [0]) for size in sizes]
             label = f"{way}, {BACKEND_TITLES[backend]}" if way != "textbook" else "textbook, shared"
             colour = COLOURS[backend] if way != "textbook" else TEXTBOOK_COLOUR
             axes.bar([i + (place - len(lines) / 2) * 0.8 / len(lines) for i in range(len(sizes))], values, 0.75 / len(lines), color=colour,

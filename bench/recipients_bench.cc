@@ -76,8 +76,10 @@ const bool registered = [] {
       Register(Name("recipients-decrypt", "pulseal", Backend::kName, parameter),
                [count](auto& s) { Decrypt<Backend>(s, count); });
     }
-    Register(Name("recipients-encrypt", "floor", Backend::kName, "any"), [](auto& s) { FloorSeal<Backend>(s, kSize); });
-    Register(Name("recipients-decrypt", "floor", Backend::kName, "any"), [](auto& s) { FloorOpen<Backend>(s, kSize); });
+    Register(Name("recipients-encrypt", "floor", Backend::kName, "any"),
+             [](auto& s) { Repeat(s, FloorSealing<Backend>(kSize)); });
+    Register(Name("recipients-decrypt", "floor", Backend::kName, "any"),
+             [](auto& s) { Repeat(s, FloorOpening<Backend>(kSize)); });
   });
   for (const int count : kCounts) {
     const std::string parameter = std::to_string(count);

@@ -5,6 +5,7 @@
 usage: report.py [--check] RESULTS_JSON PAGE     writes PAGE; with --check ends with 1 unless PAGE is what it would write
 """
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -106,14 +107,14 @@ def over_floor(measured):
     for (operation, backend), bounds in OVER_FLOOR.items():
         for size, (must, aim) in zip(MUST_SIZES, bounds):
             yield Figure(f"{operation} over the floor, {backend}, {size_name(size)}",
-                         measured.ratio(f"{operation}/pulseal/{backend}/{size}", f"{operation}/floor/{backend}/{size}"), must, aim)
+                         measured.paired_ratio(f"{operation}/pulseal/{backend}/{size}", f"{operation}/floor/{backend}/{size}"), must, aim)
 
 
 def over_textbook(measured):
     for backend, aims in OVER_TEXTBOOK_AIMS.items():
         for size, aim in zip(MUST_SIZES, aims):
             yield Figure(f"faster than textbook, encrypt, {backend}, {size_name(size)}",
-                         measured.ratio(f"encrypt/textbook/openssl/{size}", f"encrypt/pulseal/{backend}/{size}"), aim=aim,
+                         measured.paired_ratio(f"encrypt/textbook/openssl/{size}", f"encrypt/pulseal/{backend}/{size}"), aim=aim,
                          at_least=True, unit=" times")
 
 
@@ -135,16 +136,18 @@ def warm_path(measured):
             yield Figure(f"{what.replace('_', ' ')} for a message, warm, {operation}, {backend}", counted[what] / counted["messages"], 0, 0)
 
 
-def scaling_of(measured, operation, way, backend, size):
-    return measured.ratio(f"threads-{operation}/{way}/{backend}/{size}/threads:1", f"threads-{operation}/{way}/{backend}/{size}/threads:2")
+def scalings(measured, operation, way, backend, size):
+    """Of each repetition: 2 is perfect."""
+    name = f"threads-{operation}/{way}/{backend}/{size}"
+    return measured.paired_ratios(f"{name}/threads:1", f"{name}/threads:2")
 
 
 def scaling(measured, backend):
     for operation in ("encrypt", "decrypt"):
         for size in (256, 1024, 65536):
-            ours, floor = (scaling_of(measured, operation, way, backend, size) for way in ("pulseal-shared", "floor"))
+            ours, floor = (scalings(measured, operation, way, backend, size) for way in ("pulseal-shared", "floor"))
             yield Figure(f"two threads on one object, scaling over the floor's, {operation}, {backend}, {size_name(size)}",
-                         ours / floor if ours and floor else None, 0.9, 1.0, at_least=True)
+                         statistics.median(a / b for a, b in zip(ours, floor)) if ours and floor else None, 0.9, 1.0, at_least=True)
 
 
 def rotation(measured, backend):
@@ -176,8 +179,8 @@ def ways_table(measured, case, parameters, label, name=str):
             ours = f"{case}/pulseal/{backend}/{parameter}"
             floor = next((floor for floor in (f"{case}/floor/{backend}/{parameter}", f"{case}/floor/openssl/{parameter}",
                                               f"{case}/floor/{backend}/any") if floor in measured.results), "")
-            row += [time_text(measured.median(ours)), spread(measured, ours), time_text(measured.median(floor)),
-                    ratio_text(measured.ratio(ours, floor))]
+            ratio = measured.paired_ratio(ours, floor) or measured.ratio(ours, floor)
+            row += [time_text(measured.median(ours)), spread(measured, ours), time_text(measured.median(floor)), ratio_text(ratio)]
         rows.append(row + [time_text(measured.median(f"{case}/textbook/openssl/{parameter}"))])
     return table(head, rows)
 
@@ -198,9 +201,9 @@ def threads_table(measured):
     for operation in ("encrypt", "decrypt"):
         for backend in measured.backends():
             for size in (64, 256, 1024, 65536):
-                values = [scaling_of(measured, operation, way, backend, size) for way in ("pulseal-shared", "pulseal-own", "floor")]
-                textbook = scaling_of(measured, operation, "textbook", "openssl", size)
-                rows.append([operation, backend, size_name(size), *[ratio_text(value) for value in [*values, textbook]]])
+                ways = [("pulseal-shared", backend), ("pulseal-own", backend), ("floor", backend), ("textbook", "openssl")]
+                ratios = [scalings(measured, operation, way, its_backend, size) for way, its_backend in ways]
+                rows.append([operation, backend, size_name(size), *[ratio_text(statistics.median(of) if of else None) for of in ratios]])
     return table(["", "backend", "size", "one object", "own objects", "floor", "textbook, one object"], rows)
 
 

@@ -43,9 +43,14 @@ class ReportTest(unittest.TestCase):
     def figure(self, measured, text):
         return next(figure for figure in report.figures(measured) if figure.text == text)
 
-    def test_over_the_floor_is_a_ratio_of_medians(self):
-        measured = made_up(encrypt__pulseal__openssl__64=[150, 300, 100], encrypt__floor__openssl__64=[100, 90, 900])
-        self.assertEqual(self.figure(measured, "encrypt over the floor, openssl, 64 B").value, 1.5)
+    def test_over_the_floor_is_the_median_of_the_repetitions_ratios(self):
+        measured = made_up(encrypt__pulseal__openssl__64=[300, 100, 200], encrypt__floor__openssl__64=[100, 200, 400])
+        self.assertEqual(self.figure(measured, "encrypt over the floor, openssl, 64 B").value, 0.5)
+
+    def test_ways_that_were_not_measured_as_often_have_no_paired_ratio(self):
+        measured = made_up(encrypt__pulseal__openssl__64=[300, 100], encrypt__floor__openssl__64=[100])
+        self.assertIsNone(self.figure(measured, "encrypt over the floor, openssl, 64 B").value)
+        self.assertIsNone(measured.paired_ratio("encrypt/pulseal/openssl/64", "encrypt/floor/openssl/65"))
 
     def test_scaling_is_held_against_the_floors(self):
         measured = made_up(**{"threads-encrypt__pulseal-shared__openssl__256__threads:1": [100],

@@ -49,8 +49,19 @@ class Results:
         return low, high
 
     def ratio(self, name, under, counter="ns"):
+        """Of the medians. None where there is no such result."""
         above, below = self.median(name, counter), self.median(under, counter)
         return above / below if above is not None and below else None
+
+    def paired_ratio(self, name, under):
+        """Of two ways that were measured in turn: the median of the repetitions' ratios, each taken within a fraction of a second."""
+        ratios = self.paired_ratios(name, under)
+        return statistics.median(ratios) if ratios else None
+
+    def paired_ratios(self, name, under):
+        """For each repetition; empty where the two were not measured as often."""
+        above, below = (self.results.get(result, {}).get("ns", []) for result in (name, under))
+        return [a / b for a, b in zip(above, below)] if len(above) == len(below) else []
 
     def backends(self):
         ours = {name.split("/")[2] for name in self.results if "/pulseal" in name}

@@ -76,12 +76,10 @@ SealedMessage Seal(MessageEncryptor& encryptor, std::string_view plaintext) {
   return message;
 }
 
-std::string Name(std::string_view case_name, std::string_view way, std::string_view backend,
-                 std::string_view parameter) {
-  std::string name;
-  for (const std::string_view part : {case_name, way, backend, parameter}) {
-    if (!name.empty()) name += '/';
-    name += part;
+std::string Name(std::string_view first, std::string_view second, std::string_view third, std::string_view fourth) {
+  std::string name(first);
+  for (const std::string_view part : {second, third, fourth}) {
+    if (!part.empty()) name.append("/").append(part);
   }
   return name;
 }

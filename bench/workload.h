@@ -2,8 +2,9 @@
 //
 // What the benchmarks have in common: keys, objects, messages and names.
 //
-// A benchmark is called CASE/WAY/BACKEND/PARAMETER, "encrypt/pulseal/openssl/1024": the ways of one case do the same
-// work on the same buffers, so that report.py can divide them by one another.
+// A result is called CASE/WAY/BACKEND/PARAMETER, "encrypt/pulseal/openssl/1024": the ways of one case do the same work on
+// the same buffers, so that report.py can divide them by one another. It is a benchmark of that name, or a way of one
+// whose ways are measured in turn (bench/in_turn.h).
 #ifndef PULSEAL_BENCH_WORKLOAD_H_
 #define PULSEAL_BENCH_WORKLOAD_H_
 
@@ -116,24 +117,23 @@ inline bool Delivers(MessageDecryptor& decryptor, std::string_view metadata, std
 }
 
 template <typename Backend>
-void FloorSeal(benchmark::State& state, size_t size) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(size, state.thread_index());
-  uint64_t nonce = 0;
-  Repeat(state, [&] { return floor.Seal(++nonce, buffers.plaintext, buffers.sealed.data()); });
+auto FloorSealing(size_t size, int thread = 0) {
+  return [floor = std::make_shared<typename Backend::Floor>(), &buffers = BuffersFor(size, thread),
+          nonce = uint64_t{0}]() mutable { return floor->Seal(++nonce, buffers.plaintext, buffers.sealed.data()); };
 }
 
 template <typename Backend>
-void FloorOpen(benchmark::State& state, size_t size) {
-  typename Backend::Floor floor;
-  Buffers& buffers = BuffersFor(size, state.thread_index());
-  if (!floor.Seal(1, buffers.plaintext, buffers.sealed.data())) return state.SkipWithError("nothing to open");
-  Repeat(state, [&] { return floor.Open(1, buffers.sealed, buffers.opened.data()); });
+auto FloorOpening(size_t size, int thread = 0) {
+  const auto floor = std::make_shared<typename Backend::Floor>();
+  Buffers& buffers = BuffersFor(size, thread);
+  const auto sealed = std::make_shared<std::string>(size + kTagSize, '\0');
+  if (!floor->Seal(1, buffers.plaintext, sealed->data())) std::abort();
+  return [floor, sealed, &buffers] { return floor->Open(1, *sealed, buffers.opened.data()); };
 }
 
-// "CASE/WAY/BACKEND/PARAMETER"
-std::string Name(std::string_view case_name, std::string_view way, std::string_view backend,
-                 std::string_view parameter);
+// "CASE/WAY/BACKEND/PARAMETER", or as much of it as is given.
+std::string Name(std::string_view first, std::string_view second, std::string_view third = {},
+                 std::string_view fourth = {});
 
 template <typename Run>
 benchmark::internal::Benchmark* Register(const std::string& name, Run run) {
