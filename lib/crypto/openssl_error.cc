@@ -11,6 +11,21 @@
 namespace pulseal::crypto {
 namespace {
 
+struct Taken {
+  bool found = false, out_of_memory = false;
+};
+
+// Empties the queue; whether one of `codes` was in it.
+Taken Take(std::initializer_list<unsigned long> codes) {  // NOLINT(google-runtime-int)
+  Taken taken;
+  while (const unsigned long code = ERR_get_error()) {  // NOLINT(google-runtime-int)
+    const auto packed = ERR_PACK(ERR_GET_LIB(code), 0, ERR_GET_REASON(code));
+    taken.found |= std::find(codes.begin(), codes.end(), packed) != codes.end();
+    taken.out_of_memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+  }
+  return taken;
+}
+
 bool HasMemory() {
   constexpr size_t kSome = 4096;
   void* const some = OPENSSL_malloc(kSome);
@@ -31,21 +46,10 @@ absl::Status OpenSslError(std::string_view what) {
 void ClearOpenSslErrors() { ERR_clear_error(); }
 
 bool TakeOpenSslErrors(std::initializer_list<unsigned long> codes) {  // NOLINT(google-runtime-int)
-  bool found = false, out_of_memory = false;
-  while (const unsigned long code = ERR_get_error()) {  // NOLINT(google-runtime-int)
-    const auto packed = ERR_PACK(ERR_GET_LIB(code), 0, ERR_GET_REASON(code));
-    found |= std::find(codes.begin(), codes.end(), packed) != codes.end();
-    out_of_memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
-  }
-  return found && !out_of_memory && HasMemory();
+  const Taken taken = Take(codes);
+  return taken.found && !taken.out_of_memory && HasMemory();
 }
 
-bool TakeOutOfMemory() {
-  bool found = false;
-  while (const unsigned long code = ERR_get_error()) {  // NOLINT(google-runtime-int)
-    found |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
-  }
-  return found || !HasMemory();
-}
+bool TakeOutOfMemory() { return Take({}).out_of_memory || !HasMemory(); }
 
 }  // namespace pulseal::crypto

@@ -4,8 +4,7 @@
 // what happens at the Nth of them:
 //   die:N    the program ends before it, as a kill would end it, with status 86
 //   tear:N   the same, but a write gets half of its bytes out first
-//   fail:N   it fails with "No space left on device"
-//   full:N   it and all that come after fail so
+//   full:N   it and all that come after fail with "No space left on device"
 //   short:N  no call fails, but no write takes more than N bytes
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -47,8 +46,7 @@ bool Fails() {
   const Fault& fault = TheFault();
   const long number = ++calls;
   if (fault.kind == "die" && number == fault.at) _exit(kDied);
-  const bool fails = (fault.kind == "fail" && number == fault.at) || (fault.kind == "full" && number >= fault.at) ||
-                     (fault.kind == "tear" && number == fault.at);
+  const bool fails = (fault.kind == "full" && number >= fault.at) || (fault.kind == "tear" && number == fault.at);
   if (fails) errno = ENOSPC;
   return fails;
 }
