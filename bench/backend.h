@@ -15,20 +15,20 @@ struct OpenSslBackend {
   static constexpr const char* kName = "openssl";
   using Floor = OpenSslFloor;
 
-  static constexpr AeadChoice kChoice = AeadChoice::kOpenSsl;
+  static constexpr CipherBackend kChoice = CipherBackend::kOpenSsl;
 };
 
 #ifdef PULSEAL_BENCH_IPSEC_MB
 struct IpsecMbBackend {
   static constexpr const char* kName = "ipsec-mb";
   using Floor = IpsecMbFloor;
-  static constexpr AeadChoice kChoice = AeadChoice::kIpsecMb;
+  static constexpr CipherBackend kChoice = CipherBackend::kIpsecMb;
 };
 #endif
 
-inline bool IsHere(AeadChoice choice) {
+inline bool IsHere(CipherBackend choice) {
   DecryptorOptions options;
-  options.aead = choice;
+  options.cipher_backend = choice;
   return MessageDecryptor::Create(std::move(options)).ok();
 }
 
@@ -37,7 +37,7 @@ template <typename Register>
 void ForEachBackend(Register register_on) {
   register_on(OpenSslBackend());
 #ifdef PULSEAL_BENCH_IPSEC_MB
-  if (IsHere(AeadChoice::kIpsecMb)) register_on(IpsecMbBackend());
+  if (IsHere(CipherBackend::kIpsecMb)) register_on(IpsecMbBackend());
 #endif
 }
 

@@ -41,7 +41,7 @@ std::unique_ptr<MessageEncryptor> NewRotatingEncryptor() {
   EncryptorOptions options;
   options.key_names = OneName();
   options.key_wrapper = std::make_shared<InstantKeyWrapper>();
-  options.aead = Backend::kChoice;
+  options.cipher_backend = Backend::kChoice;
   return std::move(MessageEncryptor::Create(std::move(options))).value();
 }
 

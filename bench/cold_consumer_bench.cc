@@ -26,7 +26,7 @@ constexpr size_t kSize = 1024;
 
 std::shared_ptr<CryptoKeyReader> ReaderOf(const NamedKeyType& type) {
   const KeyPair& pair = KeyPairOf(type.type);
-  std::map<std::string, SecretBytes> private_pems;
+  std::multimap<std::string, SecretBytes> private_pems;
   private_pems.emplace(type.name, SecretBytes::CopyOf(pair.private_pem.view()));
   return KeysInMemory({{type.name, pair.public_pem}}, std::move(private_pems));
 }

@@ -4,6 +4,8 @@
 //   known         the same wrapped key as before: the failure is remembered
 //   unknown-name  a wrapped key never seen, for somebody whose private key isn't here
 //   unknown-key   a wrapped key never seen, for us, that doesn't open: costs a private-key operation
+//   flood         a wrapped key never seen, where unwraps_per_second is used up: not now
+//   flood-and-one the same, and an honest message whose data key is cached behind each
 // Textbook: asks the key reader, and unwraps, each time. There is no floor: nothing is decrypted.
 #include <cstring>
 #include <memory>
@@ -57,6 +59,28 @@ void Pulseal(benchmark::State& state, const char* key_name, bool always_new) {
   });
 }
 
+// One unwrap a second, which the honest message has taken: hardly one of the flood gets the next.
+template <typename Backend>
+void Flood(benchmark::State& state, bool with_an_honest_one) {
+  DecryptorOptions options;
+  options.key_reader = OneRecipient();
+  options.failure_action = ConsumerCryptoFailureAction::kDiscard;
+  options.unwraps_per_second = 1;
+  options.cipher_backend = Backend::kChoice;
+  const auto decryptor = MessageDecryptor::Create(std::move(options));
+  if (!decryptor.ok()) return state.SkipWithError("no decryptor");
+  Stranger stranger("rsa-2048");
+  Buffers& buffers = BuffersFor(kSize);
+  const SealedMessage honest = Seal(*NewEncryptor<Backend>(), buffers.plaintext);
+  if (!Delivers(**decryptor, honest.metadata, honest.payload, buffers)) return state.SkipWithError("not delivered");
+  Repeat(state, [&] {
+    stranger.Change();
+    const SealedMessage& message = stranger.message();
+    return !Delivers(**decryptor, message.metadata, message.payload, buffers) &&
+           (!with_an_honest_one || Delivers(**decryptor, honest.metadata, honest.payload, buffers));
+  });
+}
+
 void Textbook(benchmark::State& state, const char* key_name, bool always_new) {
   TextbookClient client(OneRecipient());
   Stranger stranger(key_name);
@@ -84,6 +108,12 @@ const bool registered = [] {
     Register(Name("undecryptable", "textbook", "openssl", one.parameter),
              [&one](auto& s) { Textbook(s, one.key_name, one.always_new); });
   }
+  ForEachBackend([](auto backend) {
+    using Backend = decltype(backend);
+    Register(Name("undecryptable", "pulseal", Backend::kName, "flood"), [](auto& s) { Flood<Backend>(s, false); });
+    Register(Name("undecryptable", "pulseal", Backend::kName, "flood-and-one"),
+             [](auto& s) { Flood<Backend>(s, true); });
+  });
   return true;
 }();
 

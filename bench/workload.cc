@@ -22,7 +22,7 @@ std::shared_ptr<CryptoKeyReader> RsaReader(const std::vector<std::string>& publi
                                            const std::vector<std::string>& private_names) {
   const KeyPair& pair = KeyPairOf(KeyType::kRsa2048);
   std::map<std::string, std::string> public_pems;
-  std::map<std::string, SecretBytes> private_pems;
+  std::multimap<std::string, SecretBytes> private_pems;
   for (const std::string& name : public_names) public_pems.emplace(name, pair.public_pem);
   for (const std::string& name : private_names) {
     private_pems.emplace(name, SecretBytes::CopyOf(pair.private_pem.view()));

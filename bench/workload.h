@@ -53,7 +53,7 @@ std::unique_ptr<MessageEncryptor> NewEncryptor(std::shared_ptr<CryptoKeyReader> 
   EncryptorOptions options;
   options.key_names = std::move(names);
   options.key_reader = std::move(reader);
-  options.aead = Backend::kChoice;
+  options.cipher_backend = Backend::kChoice;
   auto encryptor = MessageEncryptor::Create(std::move(options));
   if (!encryptor.ok()) std::abort();
   return *std::move(encryptor);
@@ -62,7 +62,7 @@ std::unique_ptr<MessageEncryptor> NewEncryptor(std::shared_ptr<CryptoKeyReader> 
 template <typename Backend>
 std::unique_ptr<MessageDecryptor> NewDecryptor(DecryptorOptions options) {
   options.unwraps_per_second = std::numeric_limits<int>::max();
-  options.aead = Backend::kChoice;
+  options.cipher_backend = Backend::kChoice;
   auto decryptor = MessageDecryptor::Create(std::move(options));
   if (!decryptor.ok()) std::abort();
   return *std::move(decryptor);

@@ -7,12 +7,17 @@
 
 #include <algorithm>
 #include <atomic>
-#include <deque>
 #include <exception>
+#include <list>
+#include <map>
+#include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "lib/at_work.h"
+#include "lib/crypto/openssl_end.h"
 #include "lib/mutex.h"
 #include "lib/status.h"
 
@@ -28,20 +33,60 @@ nanoseconds BootTime() {
   return std::chrono::seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
 }
 
+// Time by a clock that is monotonic, or should be. One that goes back stands still here, for a second at most, and goes on
+// from there: ages, time-outs and limits by the second would otherwise wait until it has caught up.
+class InjectedTime {
+ public:
+  explicit InjectedTime(Clock clock) : clock_(std::move(clock)) {}
+
+  // Reads the clock under the lock, so that what goes back is the clock and not the order of two threads.
+  nanoseconds Now() {
+    MutexLock lock(mutex_);
+    const nanoseconds reading = clock_();
+    if (latest_.has_value() && reading + ahead_of_clock_ < *latest_ - kLongestStandstill) {
+      ahead_of_clock_ = *latest_ - reading;
+    }
+    const nanoseconds now = reading + ahead_of_clock_;
+    latest_ = std::max(latest_.value_or(now), now);
+    return *latest_;
+  }
+
+ private:
+  static constexpr std::chrono::seconds kLongestStandstill{1};
+
+  const Clock clock_;
+  Mutex mutex_;
+  nanoseconds ahead_of_clock_ ABSL_GUARDED_BY(mutex_){0};
+  std::optional<nanoseconds> latest_ ABSL_GUARDED_BY(mutex_);
+};
+
+Clock NeverBack(Clock clock) {
+  return [time = std::make_shared<InjectedTime>(std::move(clock))] { return time->Now(); };
+}
+
 // Work that throws harms itself alone: what it was to achieve is missing, and is noticed and tried again by whoever
-// needs it.
-void RunCatching(const Work& work) {
+// needs it. No std::function: making one may throw, too.
+template <typename Callable>
+void RunCatching(const Callable& work) {
   try {
     work();
   } catch (...) {  // NOLINT(bugprone-empty-catch)
   }
 }
 
+// Calls `keep`, which keeps work for later. Without memory for that the work is destroyed by the caller, with no lock held.
+template <typename Keep>
+void KeepOrLose(Keep keep) {
+  try {
+    keep();
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
 // Work that is missed where it is destroyed before it has run.
 class MissedWork {
  public:
-  MissedWork(Work work, Work if_lost, std::shared_ptr<const std::atomic<bool>> stopped)
-      : work_(std::move(work)), if_lost_(std::move(if_lost)), stopped_(std::move(stopped)) {}
+  explicit MissedWork(std::shared_ptr<const std::atomic<bool>> stopped) : stopped_(std::move(stopped)) {}
   ~MissedWork() {
     if (work_ == nullptr || stopped_->load(std::memory_order_acquire)) return;
     RunCatching(if_lost_ == nullptr ? work_ : if_lost_);
@@ -49,40 +94,64 @@ class MissedWork {
   MissedWork(const MissedWork&) = delete;
   MissedWork& operator=(const MissedWork&) = delete;
 
+  void Set(Work work, Work if_lost) noexcept {
+    work_ = std::move(work);
+    if_lost_ = std::move(if_lost);
+  }
   void Run() {
     if (const Work work = std::exchange(work_, nullptr)) work();
   }
 
  private:
-  Work work_;
-  const Work if_lost_;
+  Work work_, if_lost_;
   const std::shared_ptr<const std::atomic<bool>> stopped_;
 };
 
-// Work in order of its due time.
+// Work in order of its due time. Empty, it asks for no memory, as a std::deque does: Stop must not fail.
 class Agenda {
  public:
-  void Add(nanoseconds due, Work work) {
-    const auto later = std::upper_bound(items_.begin(), items_.end(), due,
-                                        [](nanoseconds time, const Item& item) { return time < item.due; });
-    items_.insert(later, Item{due, std::move(work)});
+  using NeededBy = std::weak_ptr<const void>;
+
+  // Moves what isn't needed any more to `dropped`, to be destroyed after the lock is released.
+  void Add(nanoseconds due, Work work, NeededBy needed_by, std::vector<Work>* dropped) {
+    if (items_.size() >= look_through_at_) LookThrough(dropped);
+    items_.emplace(due, Item{std::move(work), std::move(needed_by)});
   }
   bool empty() const { return items_.empty(); }
-  nanoseconds next_due() const { return items_.front().due; }
-  bool IsDue(nanoseconds now) const { return !items_.empty() && items_.front().due <= now; }
+  nanoseconds next_due() const { return items_.begin()->first; }
+  bool IsDue(nanoseconds now) const { return !items_.empty() && next_due() <= now; }
   Work Take() {
-    Work work = std::move(items_.front().work);
-    items_.pop_front();
+    Work work = std::move(items_.begin()->second.work);
+    items_.erase(items_.begin());
     return work;
+  }
+  // Asks for no memory: work that got none would be destroyed under the caller's lock.
+  void MoveDue(nanoseconds now, Agenda* due) {
+    while (IsDue(now)) due->items_.insert(items_.extract(items_.begin()));
   }
   void swap(Agenda& other) { items_.swap(other.items_); }
 
  private:
+  static constexpr size_t kFewestToLookThrough = 64;
   struct Item {
-    nanoseconds due;
     Work work;
+    NeededBy needed_by;
   };
-  std::deque<Item> items_;
+
+  void LookThrough(std::vector<Work>* dropped) {
+    for (auto item = items_.begin(); item != items_.end();) {
+      if (!item->second.needed_by.expired()) {
+        ++item;
+        continue;
+      }
+      dropped->push_back(std::move(item->second.work));
+      item = items_.erase(item);
+    }
+    look_through_at_ = std::max(kFewestToLookThrough, 2 * items_.size());
+  }
+
+  std::multimap<nanoseconds, Item> items_;  // of two that are due at once, the first that came is first
+  size_t look_through_at_ = kFewestToLookThrough;
 };
 
 // Handed to the embedder's executor; the worker only remembers whether it was stopped. What waits in the executor keeps
@@ -94,7 +163,10 @@ class ExecutorWorker final : public BackgroundWorker {
 
   void Run(Work work) override { After(nanoseconds(0), std::move(work)); }
 
-  void After(nanoseconds delay, Work work) override {
+  void Maintain() override {}
+
+ private:
+  void Schedule(nanoseconds delay, Work work, Agenda::NeededBy /*needed_by*/) override {
     if (stopped()->load(std::memory_order_acquire)) return;
     RunCatching([&] {
       executor_(delay, [stopped = stopped(), work = std::move(work)] {
@@ -103,9 +175,6 @@ class ExecutorWorker final : public BackgroundWorker {
     });
   }
 
-  void Maintain() override {}
-
- private:
   const Executor executor_;
 };
 
@@ -116,22 +185,17 @@ class MaintainWorker final : public BackgroundWorker, public std::enable_shared_
 
   void Run(Work work) override { After(nanoseconds(0), std::move(work)); }
 
-  void After(nanoseconds delay, Work work) override {
-    const nanoseconds due = Now() + delay;
-    MutexLock lock(mutex_);
-    if (!stopped_) agenda_.Add(due, std::move(work));
-  }
-
   // What becomes due while other work runs waits for the next call, so that this one ends.
   void Maintain() override {
     const auto self = shared_from_this();  // work may drop the last other reference
-    std::vector<Work> due;
+    Agenda due;
     const nanoseconds now = Now();
     {
       MutexLock lock(mutex_);
-      while (agenda_.IsDue(now)) due.push_back(agenda_.Take());
+      agenda_.MoveDue(now, &due);
     }
-    for (const Work& work : due) {
+    while (!due.empty()) {
+      const Work work = due.Take();
       if (!stopped()->load(std::memory_order_acquire)) RunCatching(work);
     }
   }
@@ -145,6 +209,15 @@ class MaintainWorker final : public BackgroundWorker, public std::enable_shared_
   }
 
  private:
+  void Schedule(nanoseconds delay, Work work, Agenda::NeededBy needed_by) override {
+    const nanoseconds due = Now() + delay;
+    std::vector<Work> dropped;
+    KeepOrLose([&] {
+      MutexLock lock(mutex_);
+      if (!stopped_) agenda_.Add(due, std::move(work), std::move(needed_by), &dropped);
+    });
+  }
+
   Mutex mutex_;
   Agenda agenda_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
@@ -157,22 +230,10 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   explicit ThreadWorker(Background options) : BackgroundWorker(std::move(options.clock)) {}
 
   void Run(Work work) override {
-    {
+    KeepOrLose([&] {
       MutexLock lock(mutex_);
-      if (stopped_) return;
-      ready_.push_back(std::move(work));
-    }
-    changed_.NotifyAll();
-    StartMissingThreads();
-  }
-
-  void After(nanoseconds delay, Work work) override {
-    const nanoseconds due = Now() + delay;
-    {
-      MutexLock lock(mutex_);
-      if (stopped_) return;
-      agenda_.Add(due, std::move(work));
-    }
+      if (!stopped_) ready_.push_back(std::move(work));
+    });
     changed_.NotifyAll();
     StartMissingThreads();
   }
@@ -182,7 +243,7 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   void Stop() override {
     BackgroundWorker::Stop();
     Agenda dropped_agenda;
-    std::deque<Work> dropped_ready;
+    std::list<Work> dropped_ready;
     {
       MutexLock lock(mutex_);
       stopped_ = true;
@@ -199,14 +260,25 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   // now and then.
   static constexpr std::chrono::milliseconds kLongestWait{500};
 
+  void Schedule(nanoseconds delay, Work work, Agenda::NeededBy needed_by) override {
+    const nanoseconds due = Now() + delay;
+    std::vector<Work> dropped;
+    KeepOrLose([&] {
+      MutexLock lock(mutex_);
+      if (!stopped_) agenda_.Add(due, std::move(work), std::move(needed_by), &dropped);
+    });
+    changed_.NotifyAll();
+    StartMissingThreads();
+  }
+
   // A thread that can't be started now is still missing at the next call, and after the next deadline.
   void StartMissingThreads() {
-    if (NeedsRunner() && !StartThread([self = shared_from_this()] { self->RunUntilIdle(); })) {
+    if (NeedsRunner() && !StartThread(&ThreadWorker::RunUntilIdle)) {
       MutexLock lock(mutex_);
       --runners_;
       --free_runners_;
     }
-    if (NeedsTimer() && !StartThread([self = shared_from_this()] { self->WaitForDeadlines(); })) {
+    if (NeedsTimer() && !StartThread(&ThreadWorker::WaitForDeadlines)) {
       MutexLock lock(mutex_);
       timer_runs_ = false;
     }
@@ -227,14 +299,16 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   }
 
   // Every signal is blocked, so that the embedding program's handlers never run on a thread that it doesn't know.
-  template <typename Body>
-  static bool StartThread(Body body) {
+  bool StartThread(void (ThreadWorker::*body)()) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = true;
     try {
-      std::thread(std::move(body)).detach();
+      std::thread([self = shared_from_this(), body]() mutable {
+        (*self.*body)();
+        EndThread(std::move(self));
+      }).detach();
     } catch (...) {
       started = false;
     }
@@ -242,10 +316,23 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
     return started;
   }
 
+  // At work once more: an exit meanwhile waits until nothing of OpenSSL's is left to this thread.
+  static void EndThread(std::shared_ptr<ThreadWorker> self) {
+    const AtWork at_work;
+    self = nullptr;
+    crypto::ReleaseThread();
+  }
+
+  // The work is gone afterwards, with whatever it kept alive, before its thread waits again.
+  static void RunAtWork(Work& work) {
+    const AtWork at_work;
+    RunCatching(work);
+    work = nullptr;
+  }
+
   void RunUntilIdle() {
     while (Work work = NextReady()) {
-      RunCatching(work);
-      work = nullptr;  // gone before this thread waits again, with whatever it kept alive
+      RunAtWork(work);
       MutexLock lock(mutex_);
       ++free_runners_;
     }
@@ -270,7 +357,7 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
 
   void WaitForDeadlines() {
     while (Work work = NextDue()) {
-      RunCatching(work);
+      RunAtWork(work);
       StartMissingThreads();
     }
   }
@@ -290,7 +377,7 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
   Mutex mutex_;
   CondVar changed_;
   Agenda agenda_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Work> ready_ ABSL_GUARDED_BY(mutex_);
+  std::list<Work> ready_ ABSL_GUARDED_BY(mutex_);
   size_t runners_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t free_runners_ ABSL_GUARDED_BY(mutex_) = 0;  // that run no work
   bool timer_runs_ ABSL_GUARDED_BY(mutex_) = false;
@@ -299,10 +386,13 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
 
 }  // namespace
 
-BackgroundWorker::BackgroundWorker(Clock clock) : clock_(clock ? std::move(clock) : Clock(BootTime)) {}
+BackgroundWorker::BackgroundWorker(Clock clock) : clock_(clock ? NeverBack(std::move(clock)) : Clock(BootTime)) {}
 
 Work BackgroundWorker::OrElse(Work work, Work if_lost) const {
-  return [once = std::make_shared<MissedWork>(std::move(work), std::move(if_lost), stopped_)] { once->Run(); };
+  const auto once = std::make_shared<MissedWork>(stopped_);
+  Work run = [once] { once->Run(); };
+  once->Set(std::move(work), std::move(if_lost));  // last: where there was no memory, nothing is missed
+  return run;
 }
 
 absl::Status BackgroundWorker::Validate(const Background& options) {

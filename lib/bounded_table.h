@@ -37,15 +37,17 @@ class BoundedTable {
     return found == by_identity_.end() ? nullptr : *found;
   }
 
-  // Replaces one of the same identity. Appends to `dropped` what had to go.
+  // Replaces one of the same identity. Appends to `dropped` what had to go, also where std::bad_alloc is thrown; `entry`
+  // is then not in here.
   void Add(Pointer entry, std::vector<Pointer>* dropped) {
     Remove(entry->identity(), dropped);
     const size_t size = entry->identity().size();
     while (!by_age_.empty() && (by_age_.size() >= capacity_ || bytes_ + size > most_bytes_)) DropOne(dropped);
     if (capacity_ == 0) return dropped->push_back(std::move(entry));
-    bytes_ += size;
-    by_identity_.insert(entry.get());
+    MakeRoomForOne();
     by_age_.push_back(std::move(entry));
+    by_identity_.insert(by_age_.back().get());
+    bytes_ += size;
   }
 
   void Remove(std::string_view identity, std::vector<Pointer>* dropped) {
@@ -57,7 +59,8 @@ class BoundedTable {
   void RemoveIf(Predicate predicate, std::vector<Pointer>* dropped) {
     const auto kept = std::stable_partition(by_age_.begin(), by_age_.end(),
                                             [&](const Pointer& entry) { return !predicate(std::as_const(*entry)); });
-    for (auto removed = kept; removed != by_age_.end(); ++removed) Unlist(std::move(*removed), dropped);
+    dropped->insert(dropped->end(), kept, by_age_.end());
+    for (auto removed = kept; removed != by_age_.end(); ++removed) Unlist(**removed);
     by_age_.erase(kept, by_age_.end());
   }
 
@@ -83,6 +86,18 @@ class BoundedTable {
     for (size_t at = 0; at < sizeof entry; at += kLine) __builtin_prefetch(reinterpret_cast<const char*>(&entry) + at);
   }
 
+  using Index = absl::flat_hash_set<Entry*, ByIdentity, ByIdentity>;
+
+  // So that the insertion that follows asks for no memory. Where Abseil's tables get none for growing they are left broken, so
+  // this one grows by being made anew, and always before Abseil would: from 32 places on, that is above 25/32 of them.
+  void MakeRoomForOne() {
+    if ((by_identity_.size() + 1) * 32 <= by_identity_.capacity() * 25) return;
+    Index larger(std::max(kFewestPlaces, by_identity_.capacity() + 1));
+    larger.insert(by_identity_.begin(), by_identity_.end());
+    by_identity_.swap(larger);
+  }
+
+  static constexpr size_t kFewestPlaces = 32;
   static constexpr size_t kBytesPerEntry = 1024;  // an RSA-4096 wrapped key with its name has 600
   static constexpr size_t kFewestBytes = 64 * 1024;
 
@@ -92,20 +107,20 @@ class BoundedTable {
       by_age_.push_back(std::move(by_age_.front()));
       by_age_.pop_front();
     }
-    Unlist(std::move(by_age_.front()), dropped);
+    dropped->push_back(by_age_.front());
+    Unlist(*by_age_.front());
     by_age_.pop_front();
   }
 
-  void Unlist(Pointer entry, std::vector<Pointer>* dropped) {
-    bytes_ -= entry->identity().size();
-    by_identity_.erase(entry.get());
-    dropped->push_back(std::move(entry));
+  void Unlist(Entry& entry) {
+    bytes_ -= entry.identity().size();
+    by_identity_.erase(&entry);
   }
 
   const size_t capacity_;
   const size_t most_bytes_;
   size_t bytes_ = 0;
-  absl::flat_hash_set<Entry*, ByIdentity, ByIdentity> by_identity_;
+  Index by_identity_;
   std::deque<Pointer> by_age_;
 };
 

@@ -57,6 +57,22 @@ DataKeyCache::DataKeyCache(Limits limits, size_t lanes)
 
 DataKeyCache::~DataKeyCache() = default;
 
+// Retires what a step drops out of the table of keys in use, also where memory runs out in the middle of it.
+class DataKeyCache::Retiring {
+ public:
+  Retiring(const Dropped& keys, std::atomic<uint64_t>& retirements) : keys_(keys), retirements_(retirements) {}
+  ~Retiring() {
+    for (const std::shared_ptr<CachedKey>& key : keys_) key->Retire();
+    if (!keys_.empty()) retirements_.fetch_add(1, std::memory_order_release);
+  }
+  Retiring(const Retiring&) = delete;
+  Retiring& operator=(const Retiring&) = delete;
+
+ private:
+  const Dropped& keys_;
+  std::atomic<uint64_t>& retirements_;
+};
+
 DataKeyCache::Known DataKeyCache::Find(absl::Span<const std::string_view> identities) {
   Known known;
   const Failure* failure = nullptr;
@@ -107,11 +123,11 @@ void DataKeyCache::Admit(const std::shared_ptr<CachedKey>& key, std::chrono::nan
   MutexLock lock(mutex_);
   if (!key->unverified()) return;
   if (key->epoch_ != epoch_.load(std::memory_order_relaxed)) return key->Retire();
-  key->state_.store(CachedKey::State::kIdle, std::memory_order_relaxed);
-  key->expires_ = now + limits_.key_ttl;
+  const Retiring retiring(evicted, retirements_);
   unverified_.Remove(key->identity(), &no_longer_unverified);
   verified_.Add(key, &evicted);
-  RetireAll(evicted);
+  key->state_.store(CachedKey::State::kIdle, std::memory_order_relaxed);
+  key->expires_ = now + limits_.key_ttl;
 }
 
 void DataKeyCache::RememberFailure(std::string identity, Failure failure, uint64_t epoch, uint64_t generation,
@@ -127,12 +143,12 @@ void DataKeyCache::Forget() {
   Dropped dropped;
   std::vector<std::shared_ptr<RememberedFailure>> failures;
   MutexLock lock(mutex_);
+  const Retiring retiring(dropped, retirements_);
   epoch_.fetch_add(1, std::memory_order_release);
   const auto all = [](const auto&) { return true; };
   verified_.RemoveIf(all, &dropped);
   unverified_.RemoveIf(all, &dropped);
   failures_.RemoveIf(all, &failures);
-  RetireAll(dropped);
 }
 
 void DataKeyCache::ForgetFailuresBut(uint64_t generation) {
@@ -146,16 +162,11 @@ void DataKeyCache::Expire(std::chrono::nanoseconds now) {
   Dropped retired, unverified;
   std::vector<std::shared_ptr<RememberedFailure>> failures;
   MutexLock lock(mutex_);
+  const Retiring retiring(retired, retirements_);
   const auto key_is_due = [now](const CachedKey& key) { return key.expires_ <= now; };
   verified_.RemoveIf(key_is_due, &retired);
   unverified_.RemoveIf(key_is_due, &unverified);
   failures_.RemoveIf([now](const RememberedFailure& failure) { return failure.expires() <= now; }, &failures);
-  RetireAll(retired);
-}
-
-void DataKeyCache::RetireAll(const Dropped& keys) {
-  for (const std::shared_ptr<CachedKey>& key : keys) key->Retire();
-  if (!keys.empty()) retirements_.fetch_add(1, std::memory_order_release);
 }
 
 size_t DataKeyCache::keys() const {

@@ -134,7 +134,7 @@ class DataKeyCache {
   class RememberedFailure;
   using Dropped = std::vector<std::shared_ptr<CachedKey>>;  // to be destroyed after the lock is released
 
-  void RetireAll(const Dropped& keys);
+  class Retiring;
 
   const Limits limits_;
   const size_t lanes_;

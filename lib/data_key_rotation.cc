@@ -2,6 +2,7 @@
 #include "lib/data_key_rotation.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +36,17 @@ nanoseconds RetryDelay(int failures_in_a_row) {
 absl::Status TimedOut() {
   return MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable,
                     "no answer within key_timeout");
+}
+
+// Whoever waits for the key is told why there is none, also where there is no memory for it.
+absl::StatusOr<std::shared_ptr<DataKey>> MakeDataKey(const std::shared_ptr<const SecretBytes>& key,
+                                                     const std::vector<WrappedKey>& wrapped,
+                                                     const DataKey::Config& config, nanoseconds created) {
+  try {
+    return DataKey::Create(key, wrapped, config, created);
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  }
 }
 
 absl::Status Destroyed() { return absl::CancelledError("the encryptor was destroyed"); }
@@ -102,8 +114,8 @@ absl::StatusOr<std::shared_ptr<RecipientWrapping>> DataKeyRotation::BeginKey(
   std::shared_ptr<RecipientWrapping> wrapping = RecipientWrapping::Create(
       std::move(key_names), key,
       [config = config_.data_key, key, created, done = std::move(done)](RecipientWrapping::Outcome outcome) {
-        if (!outcome.status.ok()) return done(outcome.status, outcome.failed_key_name);
-        done(DataKey::Create(key, outcome.wrapped, config, created), {});
+        if (!outcome.status.ok()) return done(outcome.status, std::move(outcome.failed_key_name));
+        done(MakeDataKey(key, outcome.wrapped, config, created), {});
       });
   if (!Remember(wrapping)) return Destroyed();
   return wrapping;
@@ -123,23 +135,27 @@ bool DataKeyRotation::Remember(const std::shared_ptr<RecipientWrapping>& wrappin
   return true;
 }
 
-// The timer starts before the work does: it also covers the time that the work waits for a thread.
+// The timer starts before the work does: it also covers the time that the work waits for a thread. Without memory for
+// either the wrapping is over.
 void DataKeyRotation::RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping) {
   BackgroundWorker& worker = *config_.worker;
+  std::function<void()> work = worker.OrElse([wrapping, wrapper = config_.wrapper] { wrapping->Start(*wrapper); },
+                                             [wrapping] { wrapping->GiveUp(Lost()); });
   worker.After(config_.key_timeout, [wrapping] { wrapping->GiveUp(TimedOut()); });
-  worker.Run(worker.OrElse([wrapping, wrapper = config_.wrapper] { wrapping->Start(*wrapper); },
-                           [wrapping] { wrapping->GiveUp(Lost()); }));
+  worker.Run(std::move(work));
 }
 
 // ---- changes by name
 
+// Made before it is taken: without memory nobody has one that doesn't end.
 class DataKeyRotation::Turn {
  public:
-  explicit Turn(std::weak_ptr<DataKeyRotation> rotation) : rotation_(std::move(rotation)) {}
+  Turn() = default;
   ~Turn() { End(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
+  void Begin(std::weak_ptr<DataKeyRotation> rotation) { rotation_ = std::move(rotation); }
   void End() {
     if (const auto rotation = std::exchange(rotation_, {}).lock()) rotation->EndTurn();
   }
@@ -149,17 +165,19 @@ class DataKeyRotation::Turn {
 };
 
 void DataKeyRotation::AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start) {
+  Waiting waiting{std::make_shared<Turn>(), std::move(start)};
   {
     MutexLock lock(mutex_);
     if (stopped_) return;
-    if (turn_taken_) return turns_.push_back(std::move(start));
+    if (turn_taken_) return turns_.push_back(std::move(waiting));
     turn_taken_ = true;
   }
-  start(std::make_shared<Turn>(weak_from_this()));
+  waiting.turn->Begin(weak_from_this());
+  waiting.start(std::move(waiting.turn));
 }
 
 void DataKeyRotation::EndTurn() {
-  std::function<void(std::shared_ptr<Turn>)> next;
+  Waiting next;
   {
     MutexLock lock(mutex_);
     turn_taken_ = !turns_.empty();
@@ -167,7 +185,11 @@ void DataKeyRotation::EndTurn() {
     next = std::move(turns_.front());
     turns_.pop_front();
   }
-  next(std::make_shared<Turn>(weak_from_this()));
+  next.turn->Begin(weak_from_this());
+  try {
+    next.start(std::move(next.turn));
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the change is lost, which is told; its turn ends
+  }
 }
 
 std::vector<std::string> DataKeyRotation::NamesFor(const KeyNames& key_names) const {
@@ -181,15 +203,15 @@ absl::Status DataKeyRotation::FinishChange(const KeyNames& key_names, KeyOrFailu
     failed_rotations_.fetch_add(1, std::memory_order_relaxed);
     return made.status();
   }
+  std::vector<std::string> names = NamesFor(key_names);
   {
     MutexLock lock(mutex_);
     if (stopped_) return Destroyed();
-    if (key_names.has_value()) key_names_ = *key_names;
+    key_names_.swap(names);
     changes_.fetch_add(1, std::memory_order_release);
     TakeOver(*std::move(made));
   }
-  config_.on_takeover();
-  ArmAgeTimer();
+  AfterTakeOver();
   return absl::OkStatus();
 }
 
@@ -225,25 +247,31 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
   return status;
 }
 
+// The telling is made before the work: wherever that is lost, the answer that there is by then is told.
 void DataKeyRotation::ChangeAsync(KeyNames key_names, std::function<void(absl::Status)> done) {
-  const auto begin = [weak = weak_from_this(), key_names = std::move(key_names), done] {
+  auto answer = std::make_shared<absl::Status>(Lost());
+  Telling telling{answer, config_.worker->OrElse([answer, done = std::move(done)] { done(*answer); })};
+  auto change = [weak = weak_from_this(), key_names = std::move(key_names), telling = std::move(telling)] {
     const auto self = weak.lock();
     if (self == nullptr) return;
-    self->AwaitTurn(
-        [self, key_names, done](const std::shared_ptr<Turn>& turn) { self->ChangeInTurn(turn, key_names, done); });
+    self->AwaitTurn([self, key_names, telling](const std::shared_ptr<Turn>& turn) {
+      self->ChangeInTurn(turn, key_names, telling);
+    });
   };
-  config_.worker->Run(config_.worker->OrElse(begin, [done] { done(Lost()); }));
+  try {
+    config_.worker->Run(std::move(change));
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): `telling` is lost, and so told
+  }
 }
 
 void DataKeyRotation::ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyNames& key_names,
-                                   const std::function<void(absl::Status)>& done) {
-  const auto finish = [weak = weak_from_this(), turn, key_names, done](KeyOrFailure made, const std::string&) {
+                                   const Telling& telling) {
+  const auto finish = [weak = weak_from_this(), turn, key_names, telling](KeyOrFailure made, const std::string&) {
     const auto self = weak.lock();
     if (self == nullptr) return;
-    const absl::Status status = self->FinishChange(key_names, std::move(made));
-    self->EndChange(*turn, status);
-    BackgroundWorker& worker = *self->config_.worker;
-    worker.Run(worker.OrElse([done, status] { done(status); }));
+    *telling.answer = self->FinishChange(key_names, std::move(made));
+    self->EndChange(*turn, *telling.answer);
+    self->config_.worker->Run(telling.tell);
   };
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(key_names), finish);
   if (!wrapping.ok()) return finish(wrapping.status(), {});
@@ -280,7 +308,17 @@ bool DataKeyRotation::Expect(uint64_t attempt, nanoseconds step_takes) {
   return true;
 }
 
+// Without memory, with the next message anew: this one may have all it needs, and isn't to fail for it.
 void DataKeyRotation::AttemptNext(uint64_t attempt) {
+  try {
+    BeginNext(attempt);
+  } catch (const std::bad_alloc&) {
+    MutexLock lock(mutex_);
+    if (attempt == attempt_) preparing_ = false;
+  }
+}
+
+void DataKeyRotation::BeginNext(uint64_t attempt) {
   if (!Expect(attempt, config_.key_timeout)) return;
   const auto finish = [weak = weak_from_this(), attempt](KeyOrFailure made, const std::string& failed_key_name) {
     if (const auto self = weak.lock()) self->FinishNext(attempt, std::move(made), failed_key_name);
@@ -305,9 +343,8 @@ void DataKeyRotation::FinishNext(uint64_t attempt, KeyOrFailure made, const std:
     config_.events->Emit(CryptoEvent::Kind::kRotationFailed, failed_key_name, made.status());
     return RetryLater(attempt);
   }
-  config_.on_takeover();
+  AfterTakeOver();
   config_.events->Emit(CryptoEvent::Kind::kRotated, {}, absl::OkStatus());
-  ArmAgeTimer();
 }
 
 void DataKeyRotation::RetryLater(uint64_t attempt) {
@@ -375,6 +412,15 @@ void DataKeyRotation::OnAgeTimer(nanoseconds due) {
   ArmAgeTimer();
 }
 
+// The new key is in use, whatever becomes of this: lanes ask for it themselves, and ages are looked at with each draw too.
+void DataKeyRotation::AfterTakeOver() {
+  try {
+    config_.on_takeover();
+    ArmAgeTimer();
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
 void DataKeyRotation::TakeOver(std::shared_ptr<DataKey> key) {
   present_ = std::move(key);
   last_failure_ = absl::OkStatus();
@@ -389,10 +435,10 @@ void DataKeyRotation::Retire(const std::shared_ptr<DataKey>& key, const char* li
   {
     MutexLock lock(mutex_);
     if (stopped_ || present_ != key) return;
-    present_.reset();
     reached_limit_ = limit;
     UpdateRefusal();
     refusal = refusal_;
+    present_.reset();
     epoch_.fetch_add(1, std::memory_order_release);
   }
   config_.on_takeover();

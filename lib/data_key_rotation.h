@@ -5,8 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,18 +95,26 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   bool Remember(const std::shared_ptr<RecipientWrapping>& wrapping);  // false where it was stopped
   void RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping);
 
+  struct Waiting {
+    std::shared_ptr<Turn> turn;
+    std::function<void(std::shared_ptr<Turn>)> start;
+  };
   // Changes asked for by name take turns. A turn ends at the latest when nobody holds it any more.
   void AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start);
   void EndTurn();
   std::vector<std::string> NamesFor(const KeyNames& key_names) const;
   absl::Status FinishChange(const KeyNames& key_names, KeyOrFailure made);
   void EndChange(Turn& turn, const absl::Status& status);
-  void ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyNames& key_names,
-                    const std::function<void(absl::Status)>& done);
+  struct Telling {
+    std::shared_ptr<absl::Status> answer;
+    std::function<void()> tell;  // by BackgroundWorker::OrElse
+  };
+  void ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyNames& key_names, const Telling& telling);
 
   // The next key, made because of a limit.
   void PrepareNextAfter(const std::shared_ptr<DataKey>& key);
   void AttemptNext(uint64_t attempt);
+  void BeginNext(uint64_t attempt);
   void FinishNext(uint64_t attempt, KeyOrFailure made, const std::string& failed_key_name);
   void RetryLater(uint64_t attempt);
   bool Expect(uint64_t attempt, std::chrono::nanoseconds step_takes);
@@ -116,6 +124,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   void ArmAgeTimer();
   void OnAgeTimer(std::chrono::nanoseconds due);
 
+  void AfterTakeOver();
   void TakeOver(std::shared_ptr<DataKey> key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Retire(const std::shared_ptr<DataKey>& key, const char* limit);
   void UpdateRefusal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -129,11 +138,11 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<DataKey> present_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> key_names_ ABSL_GUARDED_BY(mutex_);
-  std::string reached_limit_ ABSL_GUARDED_BY(mutex_);  // which one ended the key before
+  const char* reached_limit_ ABSL_GUARDED_BY(mutex_) = "";  // which one ended the key before
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);       // while there is no present key: a copy costs a message nothing
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // of making the next key; OK since the last success
   bool turn_taken_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<std::function<void(std::shared_ptr<Turn>)>> turns_ ABSL_GUARDED_BY(mutex_);
+  std::list<Waiting> turns_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<RecipientWrapping>> under_way_ ABSL_GUARDED_BY(mutex_);
   uint64_t attempt_ ABSL_GUARDED_BY(mutex_) = 0;    // of making the next key; another number is out of date
   bool preparing_ ABSL_GUARDED_BY(mutex_) = false;  // an attempt runs, or waits for its retry

@@ -56,7 +56,8 @@ class SpanDestination {
                   absl::StatusCode::kOutOfRange);
   }
   [[gnu::noinline]] absl::Status OutTooSmall(size_t needed) const {
-    return Misuse(absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed));
+    return Misuse(absl::StrCat("out is ", out_.size(), " bytes and must be at least ", needed),
+                  absl::StatusCode::kOutOfRange);
   }
 
   const absl::Span<char> out_, fields_;

@@ -21,7 +21,7 @@ void EventSink::Emit(CryptoEvent::Kind kind, std::string_view key_name, const ab
   try {
     CryptoEvent event;
     event.kind = kind;
-    if (!key_name.empty()) event.key_name = Quoted(key_name);
+    event.key_name = Escaped(key_name);
     event.status = status;
     event.suppressed = *suppressed;
     if (!stopped_.load(std::memory_order_seq_cst)) callback_(event);

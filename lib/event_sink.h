@@ -20,7 +20,7 @@ namespace pulseal {
 // lock held, exceptions dropped, none begun after Stop. Thread-safe.
 class EventSink {
  public:
-  EventSink(EventCallback callback, Clock clock);
+  EventSink(EventCallback callback, Clock clock);  // one that never goes back: BackgroundWorker::Now
 
   // `key_name` as it came from outside: it is escaped here. Cheap where the callback is empty.
   void Emit(CryptoEvent::Kind kind, std::string_view key_name, const absl::Status& status);

@@ -26,6 +26,7 @@ absl::StatusOr<std::unique_ptr<ForkSentinel>> ForkSentinel::Create() {
   }
   *sentinel->page_ = 1;
   ForkedStatus();  // made now: a child must not wait for a thread that it doesn't have to finish making it
+  NoMemory();      // and this one needs some
   return sentinel;
 }
 

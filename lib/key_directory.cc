@@ -38,14 +38,23 @@ class DirectoryKeyReader final : public CryptoKeyReader {
   absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,
                                                                 const KeyMetadata&) override {
     if (!CanNameKeyFile(key_name)) return NotAFileName("private key", key_name);
-    const auto files = PrivateKeyFiles(key_name);
-    if (!files.ok()) return Prefixed("private key " + Quoted(key_name), files.status());
-    return ReadAll(key_name, *files);
+    Found found;
+    if (absl::Status status = Find(key_name, &found); !status.ok()) {
+      return Prefixed("private key " + Quoted(key_name), status);
+    }
+    if (found.keys.empty()) return NoneOf(key_name, found);
+    for (const auto& [file_name, status] : found.left_out) WarnOnce(key_name, file_name, status);
+    return std::move(found.keys);
   }
 
   uint64_t Generation() override { return versions_.Generation(); }
 
  private:
+  struct Found {
+    std::vector<EncryptionKeyInfo> keys;
+    std::vector<std::pair<std::string, absl::Status>> left_out;  // files, and why they can't be used
+  };
+
   std::string FullPath(const std::string& file_name) const { return absl::StrCat(path_, "/", file_name); }
 
   // A pair made anew under the name of one that exists would read nothing that was encrypted for that one.
@@ -70,15 +79,20 @@ class DirectoryKeyReader final : public CryptoKeyReader {
     return ReadKeyFileIn(path_, file_name);
   }
 
-  // NAME.private.pem, there or not, and then the rolled ones.
-  absl::StatusOr<std::vector<std::string>> PrivateKeyFiles(const std::string& key_name) {
+  // NAME.private.pem is read before the rolled ones are listed, so that one that is rolled meanwhile is met in one place or
+  // the other.
+  absl::Status Find(const std::string& key_name, Found* found) {
+    absl::Status status = Add(key_name, key_name + ".private.pem", found);
+    if (!status.ok()) return status;
     const std::string rolled_folder = key_name + ".private.d";
     Watch(rolled_folder);
     const auto rolled = ListKeyFiles(path_, rolled_folder, kMaxRolledKeys);
     if (!rolled.ok()) return rolled.status();
-    std::vector<std::string> files = {key_name + ".private.pem"};
-    for (const std::string& name : *rolled) files.push_back(absl::StrCat(rolled_folder, "/", name));
-    return files;
+    for (const std::string& name : *rolled) {
+      status = Add(key_name, absl::StrCat(rolled_folder, "/", name), found);
+      if (!status.ok()) return status;
+    }
+    return status;
   }
 
   absl::StatusOr<KeyFile> ReadPrivate(const std::string& file_name) {
@@ -95,30 +109,22 @@ class DirectoryKeyReader final : public CryptoKeyReader {
 
   // A rolled key that can't be used must not stop the others from opening their messages: it is told, and left out. A
   // file that can't be read for now may be the one that is needed, so then nobody can say yet what fits.
-  absl::StatusOr<std::vector<EncryptionKeyInfo>> ReadAll(const std::string& key_name,
-                                                         const std::vector<std::string>& files) {
-    std::vector<EncryptionKeyInfo> keys;
-    std::vector<std::pair<std::string, absl::Status>> left_out;
-    for (const std::string& file_name : files) {
-      absl::StatusOr<KeyFile> file = ReadPrivate(file_name);
-      if (absl::IsNotFound(file.status())) continue;
-      if (absl::IsFailedPrecondition(file.status())) {
-        left_out.emplace_back(file_name, file.status());
-        continue;
-      }
-      if (!file.ok()) return Prefixed("private key " + Quoted(key_name), file.status());
-      if (file->readable_by_others) WarnOnce(key_name, file_name, ReadableByOthers(file_name));
-      keys.push_back({std::move(file->pem), {}});
+  absl::Status Add(const std::string& key_name, const std::string& file_name, Found* found) {
+    absl::StatusOr<KeyFile> file = ReadPrivate(file_name);
+    if (absl::IsNotFound(file.status())) return absl::OkStatus();
+    if (absl::IsFailedPrecondition(file.status())) {
+      found->left_out.emplace_back(file_name, file.status());
+      return absl::OkStatus();
     }
-    if (keys.empty()) return NoneOf(key_name, left_out);
-    for (const auto& [file_name, status] : left_out) WarnOnce(key_name, file_name, status);
-    return keys;
+    if (!file.ok()) return file.status();
+    if (file->readable_by_others) WarnOnce(key_name, file_name, ReadableByOthers(file_name));
+    found->keys.push_back({std::move(file->pem), {}});
+    return absl::OkStatus();
   }
 
-  absl::Status NoneOf(const std::string& key_name,
-                      const std::vector<std::pair<std::string, absl::Status>>& left_out) const {
+  absl::Status NoneOf(const std::string& key_name, const Found& found) const {
     const std::string prefix = "private key " + Quoted(key_name);
-    if (!left_out.empty()) return Prefixed(prefix, left_out.front().second);
+    if (!found.left_out.empty()) return Prefixed(prefix, found.left_out.front().second);
     return MakeStatus(absl::StatusCode::kNotFound, Reason::kKeyNotFound,
                       absl::StrCat(prefix, ": ", path_, "/", Escaped(key_name + ".private.pem"), ": no such file"));
   }

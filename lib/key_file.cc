@@ -127,11 +127,6 @@ bool IsKeyFileName(const std::string& name) { return name[0] != '.' && absl::End
 
 }  // namespace
 
-std::string Escaped(const std::string& file_name) {
-  const std::string quoted = Quoted(file_name);
-  return quoted.substr(1, quoted.size() - 2);
-}
-
 int OpenWithoutLinks(int folder, const std::string& relative_path, int flags) {
   const std::pair<std::string, std::string> parts = absl::StrSplit(relative_path, absl::MaxSplits('/', 1));
   const auto& [first, rest] = parts;
@@ -189,7 +184,9 @@ absl::StatusOr<std::vector<std::string>> ListKeyFiles(const std::string& folder,
   while (const struct dirent* entry = NextEntry(entries.get())) {
     struct stat status = {};
     const std::string name = entry->d_name;
-    if (!IsKeyFileName(name) || fstatat(dirfd(entries.get()), name.c_str(), &status, 0) != 0) continue;
+    if (!IsKeyFileName(name)) continue;
+    // Only of one that is gone nothing is to be said; why another can't be looked at is for whoever opens it to find out.
+    if (fstatat(dirfd(entries.get()), name.c_str(), &status, 0) != 0 && errno == ENOENT) continue;
     found.emplace_back(status.st_mtim.tv_sec, status.st_mtim.tv_nsec, name);
   }
   if (errno != 0) return Unavailable(path, strerror(errno));

@@ -36,9 +36,6 @@ absl::StatusOr<KeyFile> ReadKeyFileIn(const std::string& folder, const std::stri
 absl::StatusOr<std::vector<std::string>> ListKeyFiles(const std::string& folder, const std::string& sub_folder,
                                                       size_t most);
 
-// What a file name looks like in a message: control characters and the like as \xNN.
-std::string Escaped(const std::string& file_name);
-
 // How ReadKeyFileIn opens: with openat2, or else with OpenWithoutLinks. A descriptor, or -1 and errno.
 int OpenBeneath(int folder, const std::string& relative_path, int flags);
 int OpenWithoutLinks(int folder, const std::string& relative_path, int flags);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "lib/as_absl.h"
 #include "lib/crypto/random.h"
 #include "lib/metadata_fields.h"
+#include "lib/shared_failures.h"
 #include "lib/status.h"
 
 namespace pulseal {
@@ -48,6 +50,12 @@ std::string NamesIn(absl::Span<const std::string_view> identities) {
   return names;
 }
 
+// A second's worth and the dearest message's price: that message, begun with the last token, comes to its end.
+int MostOwed(const KeyLookup::Limits& limits) {
+  const int64_t most = int64_t{limits.unwraps_per_second} + limits.max_wrapped_keys + limits.max_private_key_operations;
+  return static_cast<int>(std::min<int64_t>(most, std::numeric_limits<int>::max()));
+}
+
 }  // namespace
 
 std::string JoinIdentities(absl::Span<const std::string_view> identities) {
@@ -67,35 +75,50 @@ std::string JoinIdentities(absl::Span<const std::string_view> identities) {
 // call is left to the thread that asked, in a loop, so that 64 of them don't nest.
 class Flight : public std::enable_shared_from_this<Flight> {
  public:
-  Flight(const std::shared_ptr<KeyLookup>& lookup, std::string joined)
+  Flight(const std::shared_ptr<KeyLookup>& lookup, std::string asked_for)
       : lookup_(lookup),
         limits_(lookup->limits_),
         epoch_(lookup->cache_->epoch()),
-        joined_(std::move(joined)),
-        identities_(Split(joined_)),
+        answer_(std::make_shared<ResolvedState>(ResolvedState{lookup, std::move(asked_for), nullptr, Failure()})),
+        identities_(Split(answer_->asked_for)),
         held_(lookup->held_),
         operations_left_(limits_.max_private_key_operations) {
-    held_->fetch_add(joined_.size(), std::memory_order_relaxed);
+    held_->fetch_add(joined().size(), std::memory_order_relaxed);
   }
-  ~Flight() { held_->fetch_sub(joined_.size(), std::memory_order_relaxed); }
+  ~Flight() {
+    if (!Ended()) LoseAnswer();
+    held_->fetch_sub(joined().size(), std::memory_order_relaxed);
+  }
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
 
-  const std::string& joined() const { return joined_; }
+  const std::string& joined() const { return answer_->asked_for; }
 
   // True for the first caller alone.
   bool ClaimSchedule() { return !scheduled_.exchange(true); }
 
   void StartOnce() {
-    if (!started_.exchange(true) && Begin()) Drive();
+    if (started_.exchange(true)) return;
+    EndingWithoutMemory([this] {
+      if (Begin()) Drive();
+    });
+  }
+
+  // Runs `step`. Where there is no memory for it the flight ends, or whoever joined it would wait for nothing.
+  template <typename Step>
+  void EndingWithoutMemory(Step step) {
+    try {
+      step();
+    } catch (const std::bad_alloc&) {
+      End(nullptr, SharedFailures::Get().no_memory);
+    }
   }
 
   // The background won't start it, ever: whoever joined it is not to wait for that.
   void LoseStart() {
     if (started_.exchange(true)) return;
-    EndWithFailure("", MakeFailure(Outlook::kNotNow, absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable,
-                                   "the background (options.background) did not do the work of looking the data key "
-                                   "up; ask again later"));
+    EndUnavailable(
+        "the background (options.background) did not do the work of looking the data key up; ask again later");
   }
 
   Result AwaitFor(std::chrono::nanoseconds timeout) {
@@ -122,6 +145,22 @@ class Flight : public std::enable_shared_from_this<Flight> {
   }
 
   void Expire() {
+    EndingWithoutMemory([this] { EndExpired(); });
+  }
+
+ private:
+  // A wrapper has dropped its question, and Forget this: nobody is left who could end it, nor a timer.
+  void LoseAnswer() {
+    EndingWithoutMemory(
+        [this] { EndUnavailable("the key wrapper dropped a question without an answer; ask again later"); });
+  }
+
+  void EndUnavailable(const char* why) {
+    EndWithFailure("",
+                   MakeFailure(Outlook::kNotNow, absl::StatusCode::kUnavailable, Reason::kKeyServiceUnavailable, why));
+  }
+
+  void EndExpired() {
     const std::string_view name = identities_.size() == 1 ? KeyNameOf(identities_[0]) : std::string_view();
     EndWithFailure(
         name,
@@ -130,8 +169,6 @@ class Flight : public std::enable_shared_from_this<Flight> {
                                  std::chrono::duration_cast<std::chrono::milliseconds>(limits_.key_timeout).count(),
                                  " ms); ask again later")));
   }
-
- private:
   struct Question {
     size_t attempt;
     WrappedKey wrapped;
@@ -161,14 +198,18 @@ class Flight : public std::enable_shared_from_this<Flight> {
       EndWithKey(std::move(known.key));
       return false;
     } else if (known.failure.has_value()) {
-      End(std::make_shared<ResolvedState>(ResolvedState{lookup_, joined_, nullptr, *known.failure}));
+      End(nullptr, *known.failure);
       return false;
     }
-    if (lookup->budget_.Take(lookup->worker_->Now())) return true;
-    EndWithFailure("", MakeFailure(Outlook::kNotNow, absl::StatusCode::kResourceExhausted, Reason::kLimitReached,
-                                   absl::StrCat("unwraps_per_second (", limits_.unwraps_per_second,
-                                                ") is used up; ask again in a second")));
+    if (lookup->budget_.Begin(lookup->worker_->Now())) return true;
+    EndWithFailure("", BudgetUsedUp());
     return false;
+  }
+
+  Failure BudgetUsedUp() const {
+    return MakeFailure(
+        Outlook::kNotNow, absl::StatusCode::kResourceExhausted, Reason::kLimitReached,
+        absl::StrCat("unwraps_per_second (", limits_.unwraps_per_second, ") is used up; ask again in a second"));
   }
 
   void Drive() {
@@ -204,12 +245,21 @@ class Flight : public std::enable_shared_from_this<Flight> {
                                       " wrapped keys; ask again to try the others")));
         break;
       }
+      if (!PayForQuestion(*lookup)) {
+        Note(BudgetUsedUp());
+        break;
+      }
       MutexLock lock(mutex_);
       phase_ = Phase::kAsking;
       return Question{attempt_, *std::move(wrapped), operations_left_};
     }
     EndUnopened(*lookup);
     return std::nullopt;
+  }
+
+  // A question without an operation isn't free: a reader may have looked at a file, a service been asked.
+  bool PayForQuestion(KeyLookup& lookup) {
+    return std::exchange(begin_paid_, false) || lookup.budget_.GoOn(lookup.worker_->Now());
   }
 
   // The C++ client's chunks list the same wrapped keys again and again: one that didn't open doesn't the second time.
@@ -233,12 +283,18 @@ class Flight : public std::enable_shared_from_this<Flight> {
                       [self = shared_from_this(), attempt](absl::StatusOr<Unwrapped> answer) {
                         self->OnAnswer(attempt, std::move(answer));
                       });
+    } catch (const std::bad_alloc&) {
+      OnAnswer(attempt, NoMemory());
     } catch (...) {
       OnAnswer(attempt, absl::UnavailableError("the key wrapper threw an exception"));
     }
   }
 
   void OnAnswer(size_t attempt, absl::StatusOr<Unwrapped> answer) {
+    EndingWithoutMemory([&] { TakeAnswer(attempt, std::move(answer)); });
+  }
+
+  void TakeAnswer(size_t attempt, absl::StatusOr<Unwrapped> answer) {
     {
       MutexLock lock(mutex_);
       if (attempt != attempt_) return;  // answered before
@@ -292,10 +348,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
     operations = std::clamp(operations, 0, operations_left_);
     lookup.unwraps_.fetch_add(static_cast<uint64_t>(operations), std::memory_order_relaxed);
     operations_left_ -= operations;
-    // A question without an operation isn't free: a reader may have looked at a file, a service been asked.
-    const int price = std::max(operations, 1);
-    lookup.budget_.Charge(price - (begin_paid_ ? 1 : 0));
-    begin_paid_ = false;
+    lookup.budget_.Charge(std::max(operations - 1, 0));  // the first was paid for when it was asked
   }
 
   // Goes before why the wrapped key at next_ doesn't open, which is told only where none does.
@@ -333,39 +386,47 @@ class Flight : public std::enable_shared_from_this<Flight> {
     EndWithFailure(KeyNameOf(identities_[failed_]), *failure_);
   }
 
-  void EndWithKey(std::shared_ptr<CachedKey> key) {
-    End(std::make_shared<ResolvedState>(ResolvedState{lookup_, joined_, std::move(key), Failure()}));
-  }
+  void EndWithKey(std::shared_ptr<CachedKey> key) { End(std::move(key), Failure()); }
 
   void EndWithFailure(std::string_view key_name, const Failure& failure) {
-    const bool ended = End(std::make_shared<ResolvedState>(ResolvedState{lookup_, joined_, nullptr, failure}));
+    const bool ended = End(nullptr, failure);
     const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
     if (!ended || lookup == nullptr) return;
     lookup->events_->Emit(
-        failure.outlook == Outlook::kNever ? CryptoEvent::Kind::kUnwrapFailed : CryptoEvent::Kind::kKeyUnavailable,
+        failure.outlook == Outlook::kNever ? CryptoEvent::Kind::kKeyFailed : CryptoEvent::Kind::kKeyUnavailable,
         key_name, failure.status);
   }
 
-  // False where it had ended before.
-  bool End(Result result) {
+  // False where it had ended before. Asks for no memory itself.
+  bool End(std::shared_ptr<CachedKey> key, const Failure& failure) {
     std::vector<std::function<void(Result)>> waiters;
     {
       MutexLock lock(mutex_);
       if (result_ != nullptr) return false;
-      result_ = result;
+      answer_->key = std::move(key);
+      answer_->failure = failure;
+      result_ = answer_;
       waiters.swap(waiters_);
     }
     if (const std::shared_ptr<KeyLookup> lookup = lookup_.lock()) lookup->Leave(*this);
     ended_.NotifyAll();
-    for (const std::function<void(Result)>& waiter : waiters) waiter(result);
+    for (const std::function<void(Result)>& waiter : waiters) Tell(waiter);
     return true;
+  }
+
+  // One who has no memory to hear it is no reason not to tell the others.
+  void Tell(const std::function<void(Result)>& waiter) const {
+    try {
+      waiter(answer_);
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+    }
   }
 
   const std::weak_ptr<KeyLookup> lookup_;
   const KeyLookup::Limits limits_;
   const uint64_t epoch_;
-  const std::string joined_;
-  const std::vector<std::string_view> identities_;   // in joined_
+  const std::shared_ptr<ResolvedState> answer_;      // the result to be: not touched any more once it is result_
+  const std::vector<std::string_view> identities_;   // in what it was asked_for
   const std::shared_ptr<std::atomic<size_t>> held_;  // by all flights together
   std::atomic<bool> scheduled_{false}, started_{false};
 
@@ -395,7 +456,7 @@ KeyLookup::KeyLookup(Limits limits, std::shared_ptr<KeyWrapper> wrapper, std::sh
       worker_(std::move(worker)),
       events_(std::move(events)),
       on_learnt_(std::move(on_learnt)),
-      budget_(limits.unwraps_per_second) {}
+      budget_(limits.unwraps_per_second, MostOwed(limits)) {}
 
 KeyLookup::Result KeyLookup::Await(absl::Span<const std::string_view> identities) {
   // However much is held: there are no more of these than threads.
@@ -409,24 +470,28 @@ void KeyLookup::Start(absl::Span<const std::string_view> identities, std::functi
   if (flight == nullptr) return done(nullptr);
   flight->OnEnd(std::move(done));
   if (!flight->ClaimSchedule()) return;
-  worker_->Run(worker_->OrElse([flight] { flight->StartOnce(); }, [flight] { flight->LoseStart(); }));
-  worker_->After(limits_.key_timeout, [weak = std::weak_ptr<Flight>(flight)] {
-    if (const std::shared_ptr<Flight> still_there = weak.lock()) still_there->Expire();
+  flight->EndingWithoutMemory([&] {
+    worker_->Run(worker_->OrElse([flight] { flight->StartOnce(); }, [flight] { flight->LoseStart(); }));
+    const std::weak_ptr<Flight> weak = flight;
+    worker_->AfterUnlessGone(weak, limits_.key_timeout, [weak] {
+      if (const std::shared_ptr<Flight> still_there = weak.lock()) still_there->Expire();
+    });
   });
 }
 
 void KeyLookup::Forget() {
-  absl::flat_hash_map<std::string, std::shared_ptr<Flight>> left;
+  decltype(flights_) left;
   MutexLock lock(mutex_);
   flights_.swap(left);
 }
 
 std::shared_ptr<Flight> KeyLookup::Join(absl::Span<const std::string_view> identities, size_t most) {
   std::string joined = JoinIdentities(identities);
+  std::shared_ptr<Flight> flight;  // where there is no room for it in the table it is lost with no lock held
   MutexLock lock(mutex_);
   if (const auto found = flights_.find(joined); found != flights_.end()) return found->second;
   if (joined.size() > most - std::min(most, held_->load(std::memory_order_relaxed))) return nullptr;
-  auto flight = std::make_shared<Flight>(shared_from_this(), joined);
+  flight = std::make_shared<Flight>(shared_from_this(), joined);
   flights_.emplace(std::move(joined), flight);
   return flight;
 }

@@ -6,11 +6,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "lib/background_worker.h"
 #include "lib/data_key_cache.h"
@@ -42,6 +42,7 @@ std::string JoinIdentities(absl::Span<const std::string_view> identities);
 class KeyLookup : public std::enable_shared_from_this<KeyLookup> {
  public:
   struct Limits {
+    int max_wrapped_keys = 64;
     int max_private_key_operations = 8;
     int unwraps_per_second = 1000;
     std::chrono::nanoseconds key_timeout{0};
@@ -59,8 +60,9 @@ class KeyLookup : public std::enable_shared_from_this<KeyLookup> {
 
   // Calls the wrapper on this thread, or joins a lookup that is under way, and waits up to key_timeout.
   Result Await(absl::Span<const std::string_view> identities);
-  // In the background; `done` once, on whatever thread ends the lookup, inside the call where it has just ended. Null,
-  // inside the call, where the lookups that a wrapper still owes an answer hold kMostHeld already.
+  // In the background; `done` once, though where it throws std::bad_alloc it has not been told; on whatever thread ends
+  // the lookup, inside the call where it has just ended. Null, inside the call, where the lookups that a wrapper still
+  // owes an answer hold kMostHeld already.
   void Start(absl::Span<const std::string_view> identities, std::function<void(Result)> done);
   // Nobody joins the lookups that are under way any more.
   void Forget();
@@ -84,7 +86,7 @@ class KeyLookup : public std::enable_shared_from_this<KeyLookup> {
   std::atomic<uint64_t> unwraps_{0};
   const std::shared_ptr<std::atomic<size_t>> held_ = std::make_shared<std::atomic<size_t>>(0);
   Mutex mutex_;
-  absl::flat_hash_map<std::string, std::shared_ptr<class Flight>> flights_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<class Flight>> flights_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace pulseal

@@ -5,9 +5,11 @@
 #define PULSEAL_LIB_KEY_SOURCE_H_
 
 #include <functional>
+#include <new>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/status.h"
 
 namespace pulseal {
 
@@ -16,13 +18,15 @@ namespace pulseal {
 // turned it away) must not be taken for a wrapped key that doesn't open.
 absl::Status FromKeySource(const absl::Status& status);
 
-// What `ask` answers, its status as above. An exception is UNAVAILABLE.
+// What `ask` answers, its status as above. An exception is UNAVAILABLE; std::bad_alloc is NoMemory.
 template <typename T>
 absl::StatusOr<T> AskKeySource(const std::function<absl::StatusOr<T>()>& ask) {
   try {
     absl::StatusOr<T> answer = ask();
     if (!answer.ok()) return FromKeySource(answer.status());
     return answer;
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
   } catch (...) {
     return FromKeySource(absl::UnavailableError("the key reader threw an exception"));
   }

@@ -28,8 +28,7 @@ template <typename Options>
 std::shared_ptr<KeyWrapper> Given(const Options& options) {
   if (options.key_wrapper != nullptr) return options.key_wrapper;
   LocalKeyPolicy policy;
-  policy.openssl_context = options.openssl_context;
-  policy.openssl_properties = options.openssl_properties;
+  policy.openssl = options.openssl;
   return LocalKeyWrapper(options.key_reader, std::move(policy));
 }
 

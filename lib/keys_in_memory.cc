@@ -15,7 +15,7 @@ absl::Status NoSuchKey(const char* kind, const std::string& key_name) {
 
 class MemoryKeyReader final : public CryptoKeyReader {
  public:
-  MemoryKeyReader(std::map<std::string, std::string> public_pems, std::map<std::string, SecretBytes> private_pems)
+  MemoryKeyReader(std::map<std::string, std::string> public_pems, std::multimap<std::string, SecretBytes> private_pems)
       : public_pems_(std::move(public_pems)), private_pems_(std::move(private_pems)) {}
 
   absl::StatusOr<EncryptionKeyInfo> GetPublicKey(const std::string& key_name) override {
@@ -26,22 +26,22 @@ class MemoryKeyReader final : public CryptoKeyReader {
 
   absl::StatusOr<std::vector<EncryptionKeyInfo>> GetPrivateKeys(const std::string& key_name,
                                                                 const KeyMetadata&) override {
-    const auto found = private_pems_.find(key_name);
-    if (found == private_pems_.end()) return NoSuchKey("private", key_name);
+    const auto [begin, end] = private_pems_.equal_range(key_name);
+    if (begin == end) return NoSuchKey("private", key_name);
     std::vector<EncryptionKeyInfo> keys;
-    keys.push_back({SecretBytes::CopyOf(found->second.view()), {}});
+    for (auto pem = begin; pem != end; ++pem) keys.push_back({SecretBytes::CopyOf(pem->second.view()), {}});
     return keys;
   }
 
  private:
   const std::map<std::string, std::string> public_pems_;
-  const std::map<std::string, SecretBytes> private_pems_;
+  const std::multimap<std::string, SecretBytes> private_pems_;
 };
 
 }  // namespace
 
 std::shared_ptr<CryptoKeyReader> KeysInMemory(std::map<std::string, std::string> public_pems,
-                                              std::map<std::string, SecretBytes> private_pems) {
+                                              std::multimap<std::string, SecretBytes> private_pems) {
   return std::make_shared<MemoryKeyReader>(std::move(public_pems), std::move(private_pems));
 }
 

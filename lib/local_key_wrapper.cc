@@ -48,7 +48,7 @@ class LocalWrapper final : public KeyWrapper {
  public:
   LocalWrapper(std::shared_ptr<CryptoKeyReader> reader, LocalKeyPolicy policy)
       : reader_(std::move(reader)),
-        source_{policy.openssl_context, policy.openssl_properties},
+        source_{policy.openssl.context, policy.openssl.properties},
         keys_(std::move(policy)) {}
 
   void Wrap(std::string key_name, std::shared_ptr<const SecretBytes> data_key,

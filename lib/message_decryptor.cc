@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // CONSUMER: metadata -> cache -> unwrap -> decrypt -> decision. This file knows the order; each step is somebody
-// else's: metadata_form.h, data_key_cache.h, key_lookup.h, crypto/aead.h, decision.h.
+// else's: metadata_form.h, data_key_cache.h, key_lookup.h, crypto/aead.h, decision.h; and resolve_calls.h for who can't
+// wait.
 #include "pulseal/message_decryptor.h"
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -25,9 +27,9 @@
 #include "lib/lanes.h"
 #include "lib/metadata_fields.h"
 #include "lib/metadata_form.h"
+#include "lib/resolve_calls.h"
 #include "lib/shared_failures.h"
 #include "lib/status.h"
-#include "lib/tickets.h"
 #include "pulseal/message_encryptor.h"
 
 namespace pulseal {
@@ -67,13 +69,13 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
                                  std::min<std::chrono::seconds>(options.cache_ttl, kLongestWait),
                                  std::min<std::chrono::seconds>(options.failure_ttl, kLongestWait)},
             lanes_.count())),
-        tickets_(options.max_pending) {}
+        calls_(options.max_pending, worker_) {}
 
   // Apart from the constructor, since it hands out weak references.
   void Connect(const DecryptorOptions& options) {
-    const KeyLookup::Limits limits{options.max_private_key_operations, options.unwraps_per_second,
-                                   std::min<std::chrono::milliseconds>(options.key_timeout, kLongestWait),
-                                   options.require_256_bit_data_keys};
+    const KeyLookup::Limits limits{
+        options.max_wrapped_keys, options.max_private_key_operations, options.unwraps_per_second,
+        std::min<std::chrono::milliseconds>(options.key_timeout, kLongestWait), options.require_256_bit_data_keys};
     lookup_ = std::make_shared<KeyLookup>(limits, wrapper_, cache_, worker_, events_, [weak = weak_from_this()] {
       if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->EnsureTicking();
     });
@@ -85,7 +87,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   }
 
   bool forked() const { return sentinel_->forked(); }
-  AeadChoice aead() const { return backend_->kind(); }
+  CipherBackend cipher_backend() const { return backend_->kind(); }
 
   // `Metadata` is one of the forms of metadata_form.h throughout. `out` by reference, since it wouldn't fit into
   // registers, and a copy on the stack waits for the one before.
@@ -125,24 +127,9 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     std::vector<std::string> scratch;
     ScannedMetadata scanned;
     if (absl::Status status = CheckResolvable(metadata, &scratch, &scanned); !status.ok()) {
-      return AnswerLater(*worker_, std::move(done), std::move(status));
+      return calls_.Refuse(std::move(status), Handing(std::move(done)));
     }
-    std::shared_ptr<void> ticket = tickets_.Take();
-    if (ticket == nullptr) {
-      return AnswerLater(
-          *worker_, std::move(done),
-          MakeStatus(StatusCode::kResourceExhausted, Reason::kLimitReached,
-                     absl::StrCat("max_pending (", tickets_.most(), ") calls of Resolve are waiting already")));
-    }
-    lookup_->Start(scanned.wrapped_keys(),
-                   [worker = worker_, done = std::move(done), ticket](Resolved resolved) mutable {
-                     if (resolved == nullptr) {
-                       return AnswerLater(*worker, std::move(done), NoRoom(), std::move(ticket));
-                     }
-                     ResolvedKey key;
-                     key.state_ = std::move(resolved);
-                     AnswerLater(*worker, std::move(done), std::move(key), std::move(ticket));
-                   });
+    calls_.LookUp(*lookup_, scanned.wrapped_keys(), Handing(std::move(done)));
   }
 
   void Forget() {
@@ -245,12 +232,18 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     Decision decision = Open(lane, *key, metadata, scanned, position, payload, out);
     if (decision.action != Action::kDeliver) return decision;
     key->MarkUsed();
-    if (key->unverified()) {
-      cache_->Admit(key, worker_->Now());
-      EnsureTicking();
-    }
+    if (key->unverified()) Admit(key);
     if (key->cached()) lane->recent_keys.Keep(std::move(key), position);
     return decision;
+  }
+
+  // Without memory for it the next message does it: this one is decrypted.
+  void Admit(const std::shared_ptr<CachedKey>& key) {
+    try {
+      cache_->Admit(key, worker_->Now());
+      EnsureTicking();
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+    }
   }
 
   template <typename Metadata>
@@ -367,20 +360,13 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     return Misuse("the message is not encrypted: there is no key to resolve");
   }
 
-  static absl::Status NoRoom() {
-    return MakeStatus(StatusCode::kResourceExhausted, Reason::kLimitReached,
-                      absl::StrCat("the lookups that a key service hasn't answered hold ", KeyLookup::kMostHeld >> 20,
-                                   " MiB of wrapped keys; ask again later"));
-  }
-
-  // `ticket` is given back before `done` is called, which may want it for the next Resolve.
-  static void AnswerLater(BackgroundWorker& worker, ResolveDone done, absl::StatusOr<ResolvedKey> answer,
-                          std::shared_ptr<void> ticket = nullptr) {
-    worker.After(std::chrono::nanoseconds(0), worker.OrElse([done = std::move(done), answer = std::move(answer),
-                                                             ticket = std::move(ticket)]() mutable {
-      ticket.reset();
-      done(std::move(answer));
-    }));
+  static ResolveCalls::Done Handing(ResolveDone done) {
+    return [done = std::move(done)](absl::StatusOr<Resolved> resolved) {
+      if (!resolved.ok()) return done(std::move(resolved).status());
+      ResolvedKey key;
+      key.state_ = *std::move(resolved);
+      done(std::move(key));
+    };
   }
 
   // Once a second while there is anything that can expire.
@@ -388,15 +374,27 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     if (!ticking_.exchange(true)) ScheduleTick();
   }
 
+  // Where it is lost, the next thing that can expire schedules it.
   void ScheduleTick() {
-    worker_->After(kTick, [weak = weak_from_this()] {
+    const auto tick = [weak = weak_from_this()] {
       if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->Tick();
-    });
+    };
+    const auto lost = [weak = weak_from_this()] {
+      if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->ticking_.store(false);
+    };
+    try {
+      worker_->After(kTick, worker_->OrElse(tick, lost));
+    } catch (const std::bad_alloc&) {
+      ticking_.store(false);
+    }
   }
 
   void Tick() {
-    cache_->Expire(worker_->Now());
-    if (cache_->failures() > 0) ForgetOutdatedFailures();
+    try {
+      cache_->Expire(worker_->Now());
+      if (cache_->failures() > 0) ForgetOutdatedFailures();
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): in a second again
+    }
     if (!SweepLanes() || !cache_->empty()) return ScheduleTick();
     ticking_.store(false);
     if (!cache_->empty()) EnsureTicking();  // something came in between
@@ -427,7 +425,7 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   Lanes<DecryptLane> lanes_;
   const std::shared_ptr<DataKeyCache> cache_;
   std::shared_ptr<KeyLookup> lookup_;
-  const Tickets tickets_;  // for calls of Resolve that wait
+  const ResolveCalls calls_;
   std::atomic<bool> ticking_{false};
   std::atomic<uint64_t> pending_{0};
 };
@@ -437,7 +435,7 @@ absl::StatusOr<std::unique_ptr<MessageDecryptor>> MessageDecryptor::Create(Decry
   SharedFailures::Get();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
-  auto backend = crypto::ChooseAead(options.aead, {options.openssl_context, options.openssl_properties});
+  auto backend = crypto::ChooseAead(options.cipher_backend, {options.openssl.context, options.openssl.properties});
   if (!backend.ok()) return backend.status();
   auto state = std::make_shared<DecryptorState>(options, *std::move(sentinel), *std::move(backend));
   state->Connect(options);
@@ -511,6 +509,6 @@ void MessageDecryptor::Maintain() { state_->Maintain(); }
 
 DecryptorCounters MessageDecryptor::counters() const { return state_->counters(); }
 
-AeadChoice MessageDecryptor::aead() const { return state_->aead(); }
+CipherBackend MessageDecryptor::cipher_backend() const { return state_->cipher_backend(); }
 
 }  // namespace pulseal

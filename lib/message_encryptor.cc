@@ -3,6 +3,8 @@
 // The producer: data key -> encrypt -> fields. First what a message pays, then what a data key pays.
 #include "pulseal/message_encryptor.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -73,7 +75,7 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
   absl::StatusOr<Sealed> Encrypt(PinnedState& pin, std::string_view payload, const SpanDestination& to);
   size_t fields_size();
   EncryptorCounters counters() const;
-  AeadChoice aead() const { return aead_; }
+  CipherBackend cipher_backend() const { return aead_; }
   void Stop();
 
   bool forked() const { return sentinel_->forked(); }
@@ -97,7 +99,7 @@ class EncryptorState : public std::enable_shared_from_this<EncryptorState> {
                                 const Destination& to);
   void DropRetiredSlots();
 
-  AeadChoice aead_ = AeadChoice::kAutomatic;
+  CipherBackend aead_ = CipherBackend::kAutomatic;
   ProducerCryptoFailureAction failure_action_ = ProducerCryptoFailureAction::kFail;
   size_t longest_payload_ = 0;
   int most_chunks_ = 0;
@@ -137,6 +139,7 @@ absl::Status EncryptorState::PayloadTooLong(std::string_view payload) const {
 absl::StatusOr<Sealed> EncryptorState::Finish(EncryptLane& lane, crypto::AeadResult result, const Destination& written,
                                               size_t payload_size, size_t fields_size) {
   if (result != crypto::AeadResult::kOk) {
+    explicit_bzero(written.out, payload_size + MessageEncryptor::kPayloadOverhead);  // without a nonce it isn't written
     lane.refused.Add(1);
     return Shared().backend;
   }
@@ -175,11 +178,9 @@ absl::Status EncryptorState::Refresh(EncryptLane& lane) {
     return present.refusal;
   }
   if (lane.slot.key() == present.key) return absl::OkStatus();
+  lane.slot = DataKeySlot();  // of a key that is in use no more, and isn't to be found here where the next step fails
   absl::StatusOr<DataKeySlot> slot = DataKeySlot::Create(std::move(present.key));
-  if (!slot.ok()) {
-    lane.slot = DataKeySlot();
-    return slot.status();
-  }
+  if (!slot.ok()) return slot.status();
   lane.slot = *std::move(slot);
   return absl::OkStatus();
 }
@@ -302,7 +303,7 @@ absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(Encryptor
   Shared();  // so that a forked child finds it made, whatever the parent's threads were doing
   auto sentinel = ForkSentinel::Create();
   if (!sentinel.ok()) return sentinel.status();
-  auto aead = crypto::ChooseAead(options.aead, {options.openssl_context, options.openssl_properties});
+  auto aead = crypto::ChooseAead(options.cipher_backend, {options.openssl.context, options.openssl.properties});
   if (!aead.ok()) return aead.status();
 
   auto state = std::make_shared<EncryptorState>();
@@ -320,7 +321,7 @@ absl::StatusOr<std::shared_ptr<EncryptorState>> EncryptorState::Create(Encryptor
   config.data_key = {options.rotation, options.random_nonces, *std::move(aead)};
   config.worker = state->worker_;
   config.events = state->events_;
-  config.openssl_context = options.openssl_context;
+  config.openssl_context = options.openssl.context;
   config.on_takeover = [weak = std::weak_ptr<EncryptorState>(state)] {
     if (const auto self = weak.lock()) self->DropRetiredSlots();
   };
@@ -367,12 +368,25 @@ absl::StatusOr<std::unique_ptr<MessageEncryptor>> MessageEncryptor::Create(Encry
   return std::unique_ptr<MessageEncryptor>(new MessageEncryptor(*std::move(state)));
 }
 
+namespace {
+
+// For a thread that has nobody to catch an exception.
+absl::StatusOr<std::unique_ptr<MessageEncryptor>> CreateCatching(const EncryptorOptions& options) {
+  try {
+    return MessageEncryptor::Create(options);
+  } catch (const std::bad_alloc&) {
+    return NoMemory();
+  }
+}
+
+}  // namespace
+
 void MessageEncryptor::CreateAsync(EncryptorOptions options,
                                    std::function<void(absl::StatusOr<std::unique_ptr<MessageEncryptor>>)> done) {
   const bool has_background = options.background.mode != Background::Mode::kMaintain;
   if (!has_background || !BackgroundWorker::Validate(options.background).ok()) return done(Create(std::move(options)));
   const std::shared_ptr<BackgroundWorker> worker = BackgroundWorker::Create(options.background);
-  worker->Run(worker->OrElse([options = std::move(options), done] { done(Create(options)); },
+  worker->Run(worker->OrElse([options = std::move(options), done] { done(CreateCatching(options)); },
                              [done] { done(DataKeyRotation::Lost()); }));
 }
 
@@ -456,6 +470,6 @@ EncryptorCounters MessageEncryptor::counters() const {
   return state_->forked() ? EncryptorCounters() : state_->counters();
 }
 
-AeadChoice MessageEncryptor::aead() const { return state_->aead(); }
+CipherBackend MessageEncryptor::cipher_backend() const { return state_->cipher_backend(); }
 
 }  // namespace pulseal

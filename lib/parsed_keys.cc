@@ -111,7 +111,7 @@ ParsedKeys::SharedEntry ParsedKeys::Read(const std::string& key_name, std::strin
 absl::StatusOr<crypto::PemKey> ParsedKeys::Parse(std::string_view pem,
                                                  const std::function<absl::StatusOr<SecretBytes>()>& passphrase) const {
   absl::StatusOr<crypto::PemKey> key =
-      crypto::ReadPemKey(pem, passphrase, {policy_.openssl_context, policy_.openssl_properties});
+      crypto::ReadPemKey(pem, passphrase, {policy_.openssl.context, policy_.openssl.properties});
   if (!key.ok()) return key.status();
   absl::Status status = crypto::CheckStrength(*key, policy_.min_rsa_bits, policy_.extra_curves);
   if (!status.ok()) return status;

@@ -2,6 +2,7 @@
 #include "lib/recipient_wrapping.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -72,12 +73,23 @@ void RecipientWrapping::AskFor(KeyWrapper& wrapper, size_t index) {
                  [self = shared_from_this(), index](absl::StatusOr<WrappedKey> answer) {
                    self->Answered(index, std::move(answer));
                  });
+  } catch (const std::bad_alloc&) {
+    Finish(WithoutMemory());
   } catch (...) {
     Fail(index, absl::UnavailableError("the key wrapper threw an exception"));
   }
 }
 
+// On a thread of the wrapper's: an exception would end in code that knows nothing of it, or end the program.
 void RecipientWrapping::Answered(size_t index, absl::StatusOr<WrappedKey> answer) {
+  try {
+    Accept(index, std::move(answer));
+  } catch (const std::bad_alloc&) {
+    Finish(WithoutMemory());
+  }
+}
+
+void RecipientWrapping::Accept(size_t index, absl::StatusOr<WrappedKey> answer) {
   if (!answer.ok()) return Fail(index, answer.status());
   if (absl::Status status = CheckAnswer(key_names_[index], *answer); !status.ok()) return Fail(index, status);
   std::vector<WrappedKey> all;
@@ -110,6 +122,8 @@ void RecipientWrapping::GiveUp(const absl::Status& why) {
   }
   Finish({NamingKey(key_name, why), key_name, {}});
 }
+
+RecipientWrapping::Outcome RecipientWrapping::WithoutMemory() { return {NoMemory(), {}, {}}; }
 
 void RecipientWrapping::Abandon() { End(); }
 

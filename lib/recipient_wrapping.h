@@ -20,13 +20,13 @@ namespace pulseal {
 class RecipientWrapping : public std::enable_shared_from_this<RecipientWrapping> {
  public:
   struct Outcome {
-    absl::Status status;              // the first failure, naming its key
-    std::string failed_key_name;      // whose; empty with an OK status
+    absl::Status status;              // the first failure, naming its key, or NoMemory
+    std::string failed_key_name;      // whose; empty with an OK status and NoMemory
     std::vector<WrappedKey> wrapped;  // with an OK status: one for each name, in their order
   };
 
   // `done` is called exactly once, with no lock held: by the last answer, the first failure, or GiveUp; after Abandon
-  // never.
+  // never. What it throws is dropped.
   static std::shared_ptr<RecipientWrapping> Create(std::vector<std::string> key_names,
                                                    std::shared_ptr<const SecretBytes> data_key,
                                                    std::function<void(Outcome)> done);
@@ -48,6 +48,8 @@ class RecipientWrapping : public std::enable_shared_from_this<RecipientWrapping>
 
   void AskFor(KeyWrapper& wrapper, size_t index);
   void Answered(size_t index, absl::StatusOr<WrappedKey> answer);
+  void Accept(size_t index, absl::StatusOr<WrappedKey> answer);
+  static Outcome WithoutMemory();
   void Fail(size_t index, const absl::Status& status);
   void Finish(Outcome outcome);
   std::function<void(Outcome)> End();             // `done`; empty where it was over already

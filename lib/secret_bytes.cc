@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "lib/secret_memory.h"
+
 namespace pulseal {
 
 SecretBytes::SecretBytes(SecretBytes&& other) noexcept
@@ -21,9 +23,7 @@ SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
 }
 
 SecretBytes::~SecretBytes() {
-  if (data_ == nullptr) return;
-  explicit_bzero(data_, capacity_);
-  delete[] data_;
+  if (data_ != nullptr) ReturnSecretMemory(data_, capacity_);
 }
 
 SecretBytes SecretBytes::CopyOf(std::string_view bytes) {
@@ -35,7 +35,7 @@ SecretBytes SecretBytes::CopyOf(std::string_view bytes) {
 SecretBytes SecretBytes::OfSize(size_t size) {
   SecretBytes bytes;
   if (size == 0) return bytes;
-  bytes.data_ = new char[size]();
+  bytes.data_ = TakeSecretMemory(size);
   bytes.size_ = bytes.capacity_ = size;
   return bytes;
 }

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "lib/failure.h"
 #include "lib/fork_sentinel.h"
+#include "lib/status.h"
 
 namespace pulseal {
 
@@ -29,6 +30,7 @@ struct SharedFailures {
                                "forged or damaged");
   const Failure backend = {Outlook::kNotNow, Reason::kNone,
                            absl::InternalError("the cryptographic library failed while decrypting; ask again later")};
+  const Failure no_memory = {Outlook::kNotNow, Reason::kNone, NoMemory()};
   const Failure overlap = MakeFailure(Outlook::kRefused, absl::StatusCode::kInvalidArgument, Reason::kMisuse,
                                       "out overlaps payload or metadata; decryption in place is refused");
   const Failure other_key =

@@ -37,6 +37,11 @@ absl::Status Misuse(std::string_view message, absl::StatusCode code) {
   return MakeStatus(code, Reason::kMisuse, message);
 }
 
+const absl::Status& NoMemory() {
+  static const absl::Status& status = *new absl::Status(absl::InternalError("there was not enough memory; ask again"));
+  return status;
+}
+
 absl::Status WithReason(absl::Status status, Reason reason) {
   if (!status.ok() && ReasonOf(status) == Reason::kNone) SetReason(status, reason);
   return status;
@@ -55,19 +60,21 @@ absl::Status WithOperations(absl::Status status, int operations) {
 
 std::optional<int> OperationsIn(const absl::Status& status) { return NumberIn(status, kOperationsPayload); }
 
-std::string Quoted(std::string_view text) {
+std::string Escaped(std::string_view text) {
   constexpr char kHex[] = "0123456789abcdef";
-  std::string quoted = "\"";
+  std::string escaped;
   for (const char c : text.substr(0, kMostShown)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte > 0x7e || c == '"' || c == '\\') {
-      quoted += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+      escaped += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
     } else {
-      quoted += c;
+      escaped += c;
     }
   }
-  quoted += text.size() > kMostShown ? "...\"" : "\"";
-  return quoted;
+  if (text.size() > kMostShown) escaped += "...";
+  return escaped;
 }
+
+std::string Quoted(std::string_view text) { return absl::StrCat("\"", Escaped(text), "\""); }
 
 }  // namespace pulseal

@@ -24,6 +24,10 @@ absl::Status MakeStatus(absl::StatusCode code, Reason reason, std::string_view m
 // What a caller did against a contract: kMisuse, and INVALID_ARGUMENT unless the contract says otherwise.
 absl::Status Misuse(std::string_view message, absl::StatusCode code = absl::StatusCode::kInvalidArgument);
 
+// INTERNAL: operator new threw where its exception can't pass, under a callback or in the background. Never UNAVAILABLE: it
+// says nothing about a key, so a message must not go out in clear for it. A shared copy, which asks for no memory.
+const absl::Status& NoMemory();
+
 // The same code and words with `reason` where `status` has none yet.
 absl::Status WithReason(absl::Status status, Reason reason);
 
@@ -35,8 +39,11 @@ absl::Status Prefixed(std::string_view prefix, const absl::Status& status);
 absl::Status WithOperations(absl::Status status, int operations);
 std::optional<int> OperationsIn(const absl::Status& status);
 
-// `text`, which somebody else chose, in quotes and safe to show on a terminal or in a log: control characters, bytes
-// over 126, quotes and backslashes as \xNN; cut after 120 bytes with "...".
+// `text`, which somebody else chose, safe to show on a terminal or in a log: control characters, bytes over 126, quotes
+// and backslashes as \xNN; cut after 120 bytes with "...".
+std::string Escaped(std::string_view text);
+
+// The same in quotes.
 std::string Quoted(std::string_view text);
 
 }  // namespace pulseal

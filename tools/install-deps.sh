@@ -21,7 +21,7 @@ packages=(
   python3-lz4 python3-snappy python3-zstandard
 )
 bench_packages=(ca-certificates curl maven openjdk-17-jdk-headless python3-matplotlib python3-scipy)
-ci_packages=(clang-14 clang-format-14 clang-tidy-14 doxygen libclang-rt-14-dev gcovr valgrind)
+ci_packages=(clang-14 clang-format-14 clang-tidy-14 doxygen gcovr libclang-rt-14-dev llvm-14 valgrind)
 [[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ]] || packages+=(libipsec-mb-dev)
 interop_packages=(ca-certificates curl maven openjdk-17-jdk-headless python3-venv)
 

@@ -25,7 +25,7 @@ absl::Status Unreachable(const char* step, const error_code& error) {
 
 // Where the thread that looks for the host hands its answer in, if anybody still waits for it.
 struct HostLookup {
-  std::mutex mutex;
+  std::mutex mutex;  // guards io; not one that clang checks, which would be longer than all that it does here
   asio::io_context* io = nullptr;  // null: nobody does
 };
 

@@ -14,16 +14,19 @@
 namespace pulseal {
 
 struct CryptoEvent {
+  // New ones may be appended: do nothing at one that you don't know.
   enum class Kind {
     kRotated,         // a new data key is in use
     kRotationFailed,  // the present data key stays in use; status says why, key_name for whom; it is tried again
     kHardLimit,       // a data key reached a hard limit with no next one ready: Encrypt fails, or SEND may begin
     kSentInClear,     // kSend: messages leave unencrypted
-    kUnwrapFailed,    // consumer: a wrapped key could not be opened, for good (remembered for failure_ttl)
-    kKeyUnavailable,  // consumer: a key could not be had now
+    kKeyFailed,       // consumer: no data key for a message, for good (failure_ttl); ReasonOf(status) says why
+    kKeyUnavailable,  // consumer: it can't be had now
   };
   Kind kind = Kind::kRotated;
-  std::string key_name;     // escaped, safe to show; empty where the event isn't about one
+  // Safe to show: control characters, bytes over 126, quotes and backslashes as \xNN, cut with "..." after 120 bytes.
+  // Empty where the event isn't about one.
+  std::string key_name;
   absl::Status status;      // OK for kRotated
   uint64_t suppressed = 0;  // events of this kind that the rate limit held back since the last one
 };

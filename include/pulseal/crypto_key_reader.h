@@ -13,7 +13,8 @@
 
 namespace pulseal {
 
-// Travels beside the wrapped key in every message, in clear and unauthenticated. At most 32 pairs and 4 KiB in all.
+// Travels beside the wrapped key in every message, in clear and unauthenticated. At most kMaxKeyMetadataPairs pairs and
+// kMaxKeyMetadataSize bytes in all (encryption_metadata.h): a producer's key with more is kKeyUnusable.
 // Security: on the consumer's side it is written by whoever sent the message; never use it as a path or a command.
 using KeyMetadata = std::map<std::string, std::string>;
 
@@ -25,9 +26,10 @@ struct EncryptionKeyInfo {
 // Pulsar's CryptoKeyReader: keys by name. Ready-made ones are in key_readers.h; write your own for other places, and
 // see key_wrapper.h where the key itself never leaves a service.
 //
-// Implementations must be thread-safe. A call may block; it is never made while a message is being encrypted, and for
+// Implementations must be thread-safe, and bear being destroyed on any thread: background work that is late may hold the
+// last reference. A call may block; it is never made while a message is being encrypted, and for
 // consumers only by Decrypt, on the calling thread, and in the background. An exception thrown is caught and treated as
-// UNAVAILABLE.
+// UNAVAILABLE, std::bad_alloc as INTERNAL.
 class PULSEAL_EXPORT CryptoKeyReader {
  public:
   CryptoKeyReader() = default;

@@ -47,24 +47,27 @@ struct MessageMetadataView {
   int32_t num_chunks = 0;                        // field 27
 };
 
-// All that is needed to decrypt a message later, when its key is at hand: keep it beside the payload.
+// All that is needed to decrypt a message later, when its key is at hand: keep it beside the payload. Properties and the
+// other fields of MessageMetadata are not in it.
 struct EncryptionContext {
-  std::vector<WrappedKey> keys;
-  std::string nonce, algorithm, producer_name, chunk_uuid;
+  std::vector<WrappedKey> keys;                             // empty: the message was never encrypted
+  std::string nonce, algorithm, producer_name, chunk_uuid;  // algorithm: field 14, which no client sets or reads
   uint64_t sequence_id = 0;
-  uint64_t publish_time = 0;  // milliseconds since 1970
-  std::optional<int32_t> num_messages_in_batch;
-  int32_t num_chunks = 0, chunk_id = 0, compression = 0;
-  int32_t total_chunk_size = 0;  // of the whole message that this is a chunk of, compressed
-  uint32_t uncompressed_size = 0;
+  uint64_t publish_time = 0;                     // milliseconds since 1970
+  std::optional<int32_t> num_messages_in_batch;  // absent: not a batch
+  int32_t num_chunks = 0, chunk_id = 0;          // more than 1: a chunk
+  int32_t compression = 0;                       // the wire's number, as in framing::Compression
+  int32_t total_chunk_size = 0;                  // of the whole message that this is a chunk of, compressed
+  uint32_t uncompressed_size = 0;                // of the payload before compression and encryption
 
   // A complete MessageMetadata: MessageDecryptor::Decrypt takes it beside the payload. Parsing it gives an equal
   // context, or an error where this one is over the limits above.
-  PULSEAL_EXPORT std::string Serialize() const;
+  [[nodiscard]] PULSEAL_EXPORT std::string Serialize() const;
 };
 
 // The context of a serialised MessageMetadata. INVALID_ARGUMENT (kMalformed), naming field and offset, where it doesn't
-// parse or is over the limits above. Metadata of a message that was never encrypted gives a context without keys.
+// parse or is over the limits above. Metadata of a message that was never encrypted gives a context without keys. This
+// and what follows is thread-safe.
 PULSEAL_EXPORT absl::StatusOr<EncryptionContext> ParseEncryptionContext(std::string_view metadata);
 
 // `metadata` with its wrapped keys (field 13) replaced by `keys`, every other byte as it was, unknown fields included:

@@ -10,22 +10,12 @@
 
 #include "absl/status/statusor.h"
 #include "pulseal/export.h"
+#include "pulseal/openssl_options.h"
 #include "pulseal/secret_bytes.h"
-
-struct ossl_lib_ctx_st;
 
 namespace pulseal {
 
-// Where algorithms and random bytes come from, as in EncryptorOptions: an OSSL_LIB_CTX of yours, or null for the
-// default, and a property string such as "fips=yes". Where a passphrase is used, OpenSSL 3.0 itself takes the digest of
-// PBKDF2 from the context by its default properties (EVP_set_default_properties).
-struct OpenSslOptions {
-  struct ::ossl_lib_ctx_st* context = nullptr;
-  std::string properties;
-};
-
-// A passphrase is at most this long.
-inline constexpr size_t kMaxPassphraseSize = 1024;
+inline constexpr size_t kMaxPassphraseSize = 1024;  // bytes; a longer passphrase is no passphrase
 
 enum class KeyType { kRsa2048, kRsa3072, kRsa4096, kP256, kP384, kP521 };
 
@@ -37,14 +27,16 @@ struct KeyPair {
 // Takes tens of milliseconds for EC and up to some seconds for RSA-4096. With a passphrase the private key is PKCS#8
 // "ENCRYPTED PRIVATE KEY" (PBES2: PBKDF2 with HMAC-SHA-256, 600,000 iterations, AES-256-CBC), which no official client
 // reads. INTERNAL where OpenSSL fails; INVALID_ARGUMENT for a passphrase that is empty or longer than kMaxPassphraseSize, or
-// a value that is no KeyType. Thread-safe.
+// a value that is no KeyType (both kMisuse). Thread-safe. Where a passphrase is used, here and in DescribeKey, OpenSSL 3.0
+// itself takes the digest of PBKDF2 from the context by its default properties (EVP_set_default_properties), not by
+// `openssl.properties`.
 PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, const OpenSslOptions& openssl = {});
 PULSEAL_EXPORT absl::StatusOr<KeyPair> GenerateKeyPair(KeyType type, std::string_view passphrase,
                                                        const OpenSslOptions& openssl = {});
 
 struct KeyDescription {
   bool is_private = false;
-  bool is_passphrase_encrypted = false;  // then only pem_label is known, unless the passphrase was given
+  bool is_passphrase_encrypted = false;  // then only is_private and pem_label are known, unless it was opened
   std::string pem_label;                 // "PUBLIC KEY", "RSA PRIVATE KEY", "CERTIFICATE", ...
   std::string algorithm;                 // "RSA" or "EC"
   int bits = 0;                          // of the modulus or the curve's field

@@ -44,10 +44,10 @@ struct KeyDirectoryOptions {
 };
 
 // Keys in a folder: NAME.public.pem, NAME.private.pem and, for pairs that were rolled, every *.pem in NAME.private.d/,
-// newest modification first, after NAME.private.pem. Files are read at each call, and Generation() changes with them;
-// replace a file by renaming a complete one over it, or a reader may meet half of it. Symbolic links work as long as
-// they are relative and stay inside the folder (Kubernetes mounts secrets so); nothing outside it is ever opened,
-// whatever the key name.
+// newest modification first, after NAME.private.pem. A relative `path` is taken from the working directory of each call.
+// Files are read at each call, and Generation() changes with them; replace a file by renaming a complete one over it, or a
+// reader may meet half of it. Symbolic links work as long as they are relative and stay inside the folder (Kubernetes
+// mounts secrets so); nothing outside it is ever opened, whatever the key name.
 //   NOT_FOUND           no such file, or CanNameKeyFile is false for the name
 //   FAILED_PRECONDITION empty, too long, a link that leads out, or a FIFO, device or socket, which is never waited for
 //   UNAVAILABLE         the system refused or failed (permissions, descriptors), or there is no such folder: a volume
@@ -62,9 +62,10 @@ PULSEAL_EXPORT std::shared_ptr<CryptoKeyReader> KeyDirectory(std::string path, K
 PULSEAL_EXPORT std::shared_ptr<CryptoKeyReader> KeyUris(std::map<std::string, std::string> public_uris,
                                                         std::map<std::string, std::string> private_uris);
 
-// Keys in memory, copied: names to PEM text.
+// Keys in memory: names to PEM text. A name has one public key, and one private key or, for pairs that were rolled, several,
+// which are tried in the order in which they were put in. Other names are NOT_FOUND. Private keys are wiped with the reader.
 PULSEAL_EXPORT std::shared_ptr<CryptoKeyReader> KeysInMemory(std::map<std::string, std::string> public_pems,
-                                                             std::map<std::string, SecretBytes> private_pems);
+                                                             std::multimap<std::string, SecretBytes> private_pems);
 
 }  // namespace pulseal
 

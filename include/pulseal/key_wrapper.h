@@ -13,9 +13,8 @@
 #include "absl/status/statusor.h"
 #include "pulseal/crypto_key_reader.h"
 #include "pulseal/export.h"
+#include "pulseal/openssl_options.h"
 #include "pulseal/secret_bytes.h"
-
-struct ossl_lib_ctx_st;
 
 namespace pulseal {
 
@@ -35,7 +34,8 @@ struct Unwrapped {
 // any thread, maybe inside the call. A second call of it is ignored; one that never comes ends in DEADLINE_EXCEEDED
 // after key_timeout. `done` may be called after the encryptor or decryptor is gone, and then does nothing.
 //
-// Implementations must be thread-safe. An exception thrown is caught and treated as UNAVAILABLE.
+// Implementations must be thread-safe, and bear being destroyed on any thread: background work that is late may hold the
+// last reference. An exception thrown is caught and treated as UNAVAILABLE, std::bad_alloc as INTERNAL.
 class PULSEAL_EXPORT KeyWrapper {
  public:
   KeyWrapper() = default;
@@ -43,12 +43,16 @@ class PULSEAL_EXPORT KeyWrapper {
   KeyWrapper& operator=(const KeyWrapper&) = delete;
   virtual ~KeyWrapper() = default;
 
-  // Wraps `data_key` (32 bytes) for `key_name`. Status codes as in CryptoKeyReader::GetPublicKey, but for INTERNAL: the
-  // cryptographic library failed. It is asked again later too; ProducerCryptoFailureAction::kSend doesn't apply to it.
+  // Wraps `data_key` (32 bytes) for `key_name`. The answer has that same name, bytes that aren't empty, and no more of
+  // anything than encryption_metadata.h allows; another one is FAILED_PRECONDITION (kKeyUnusable). Status codes as in
+  // CryptoKeyReader::GetPublicKey, but for INTERNAL: the cryptographic library failed. It is asked again later too;
+  // ProducerCryptoFailureAction::kSend doesn't apply to it. Don't keep `data_key` beyond the answer: it is wiped when the
+  // last reference is gone.
   virtual void Wrap(std::string key_name, std::shared_ptr<const SecretBytes> data_key,
                     std::function<void(absl::StatusOr<WrappedKey>)> done) = 0;
 
-  // Unwraps, with at most `max_operations` private-key operations.
+  // Unwraps, with at most `max_operations` private-key operations. A data key that isn't 16, 24 or 32 bytes makes the
+  // message malformed.
   //   NOT_FOUND           not mine: the next wrapped key of the message is tried
   //   UNAUTHENTICATED     mine, but it doesn't open: wrong key or forged bytes
   //   FAILED_PRECONDITION mine, but the private key can't be used
@@ -70,12 +74,10 @@ struct LocalKeyPolicy {
   std::vector<std::string> extra_curves;
   // Asked when a private key is encrypted (PKCS#8 with PBES2), and again for each use while it gives the wrong one, or
   // while the key was read for another name. Each passphrase is tried once on the same key, and kept (and wiped) with
-  // it. Empty: encrypted keys are unusable. Nothing ever prompts.
+  // it. Empty: encrypted keys are unusable. Nothing ever prompts. Errors as CryptoKeyReader::GetPublicKey's, where NOT_FOUND
+  // makes the key unusable. Called as the key reader is, from several threads at a time.
   std::function<absl::StatusOr<SecretBytes>(const std::string& key_name)> passphrase;
-  // Where algorithms are fetched from: an OSSL_LIB_CTX of yours that outlives the wrapper, and a property string such
-  // as "fips=yes". EncryptorOptions and DecryptorOptions with a key_reader fill these from their own.
-  struct ::ossl_lib_ctx_st* openssl_context = nullptr;
-  std::string openssl_properties;
+  OpenSslOptions openssl;  // EncryptorOptions and DecryptorOptions with a key_reader give theirs
 };
 
 // Wraps with RSAES-OAEP (RFC 8017 section 7.1; SHA-1, MGF1 with SHA-1, empty label) for RSA keys and with ECIES (ECDH,

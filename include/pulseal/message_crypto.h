@@ -5,7 +5,7 @@
 #ifndef PULSEAL_MESSAGE_CRYPTO_H_
 #define PULSEAL_MESSAGE_CRYPTO_H_
 
-#include "pulseal/aead_choice.h"          // IWYU pragma: export
+#include "pulseal/cipher_backend.h"       // IWYU pragma: export
 #include "pulseal/encryption_metadata.h"  // IWYU pragma: export
 #include "pulseal/error.h"                // IWYU pragma: export
 #include "pulseal/key_readers.h"          // IWYU pragma: export

@@ -15,14 +15,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "pulseal/aead_choice.h"
 #include "pulseal/background.h"
+#include "pulseal/cipher_backend.h"
 #include "pulseal/crypto_event.h"
 #include "pulseal/crypto_key_reader.h"
 #include "pulseal/encryption_metadata.h"
 #include "pulseal/error.h"
 #include "pulseal/export.h"
 #include "pulseal/key_wrapper.h"
+#include "pulseal/openssl_options.h"
 
 namespace pulseal {
 
@@ -63,35 +64,34 @@ struct DecryptorOptions {
   // behind the wrapped keys that this one tried. A single wrapped key that costs more (a key rolled more often than
   // this) is given up instead: never (kLimitReached), with the failure action applied; raise this, or remove old keys.
   int max_private_key_operations = 8;
-  // Private-key operations, and wrapped keys asked for that cost none. Beyond it: not now (kLimitReached).
+  // Wrapped keys asked for, each with its private-key operations beyond the first. Beyond it: not now (kLimitReached). A
+  // message that has begun may overdraw it, and later ones wait until the average is this again; never for longer than a
+  // second and what one message may cost, since beyond that the message itself is put off, and operations aren't counted.
   // At least 1.
   int unwraps_per_second = 1000;
 
   size_t cache_max_keys = 1000;       // data keys; at least 1
   size_t cache_max_failures = 10000;  // remembered failures, of which a flood evicts no data key; at least
                                       // max_wrapped_keys
-  // Resolve calls not yet answered. However many are allowed, the lookups for which a wrapper owes an answer hold at
-  // most 64 MiB of wrapped keys.
+  // Resolve calls not yet answered; the next one is RESOURCE_EXHAUSTED. However many are allowed, the lookups for which a
+  // wrapper owes an answer hold at most 64 MiB of wrapped keys.
   size_t max_pending = 1000;
   std::chrono::seconds cache_ttl = std::chrono::hours(4);  // zero: a key is kept for nothing but its ResolvedKey
   // At least 1. Failures are forgotten earlier when Generation() changes, which is asked once a second.
   std::chrono::seconds failure_ttl = std::chrono::seconds(60);
 
-  // How long Decrypt and each Resolve wait for a wrapper's answer.
+  // How long Decrypt and each Resolve wait for a wrapper's answer. Above zero.
   std::chrono::milliseconds key_timeout = std::chrono::seconds(30);
 
   Background background;
   EventCallback on_event;
 
-  // As in EncryptorOptions.
-  struct ::ossl_lib_ctx_st* openssl_context = nullptr;
-  std::string openssl_properties;
-
-  AeadChoice aead = AeadChoice::kAutomatic;
+  OpenSslOptions openssl;
+  CipherBackend cipher_backend = CipherBackend::kAutomatic;
 };
 
 // What to do with one message. Views live as long as the caller's metadata, payload and out, and no longer.
-struct Decision {
+struct [[nodiscard]] Decision {
   enum class Action {
     kDeliver,           // payload is the plaintext, or the payload itself where it was never encrypted
     kDeliverEncrypted,  // payload is ciphertext; ParseEncryptionContext(metadata) is all that is needed to decrypt it
@@ -107,14 +107,16 @@ struct Decision {
   // Messages in the entry (1 where the metadata's number is absent or below 1), which a broker has taken off the permits.
   // Security: the sender's number, which nothing authenticates, up to 2^31 - 1: count with it, never allocate by it.
   int32_t num_messages = 1;
-  std::string_view payload;   // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
-  std::string_view key_name;  // of the wrapped key that opened it, inside metadata; empty otherwise
-  absl::Status status;        // OK with kDeliver; otherwise why, and what to do
+  std::string_view payload;  // in `out`, or the caller's own payload; empty with kDiscard, kFail and kPending
+  // Of the wrapped key that opened it, inside metadata; empty otherwise. Security: the sender's text, not escaped.
+  std::string_view key_name;
+  absl::Status status;  // OK with kDeliver; otherwise why, and what to do
 };
 
 // A data key, or why there is none, for one message's wrapped keys. A data key serves every message that carries the
-// wrapped key from which it came; a failure, only messages with exactly the same wrapped keys. Copyable, thread-safe;
-// outlives eviction, a TTL of zero, Forget and the decryptor. Works only with the decryptor that made it.
+// wrapped key from which it came; a failure, only messages with exactly the same wrapped keys. Copyable; thread-safe but
+// for assignment; outlives eviction, a TTL of zero, Forget and the decryptor. Works only with the decryptor that made it;
+// one that Resolve didn't make is empty, and works with none.
 class PULSEAL_EXPORT ResolvedKey {
  private:
   friend class MessageDecryptor;
@@ -137,8 +139,9 @@ struct DecryptorCounters {
 };
 
 // Decrypts messages of any number of producers. All functions may be called from any thread at any time, except that
-// destruction must not overlap any other call. Not copyable, not movable. After a fork() as MessageEncryptor: kFail,
-// kForked. In a child make all of it anew, readers and wrappers too: the parent's threads may have held their locks.
+// destruction must not overlap any other call. Not copyable, not movable. Callbacks (on_event, and `done` of Resolve) may
+// call every function, and must not destroy the object. After a fork() as MessageEncryptor: kFail, kForked. In a child
+// make all of it anew, readers and wrappers too: the parent's threads may have held their locks.
 //
 // A payload may be up to 2^31 - 1 bytes. "Malformed" covers metadata that doesn't parse or is over the limits of
 // encryption_metadata.h, a nonce that isn't 12 bytes, a payload under 16 bytes, a data key that isn't 16, 24 or 32
@@ -148,8 +151,9 @@ struct DecryptorCounters {
 // can be unwrapped is taken for it, and a payload that it doesn't authenticate is forged.
 class PULSEAL_EXPORT MessageDecryptor final {
  public:
-  // INVALID_ARGUMENT (kMisuse) for options that break a rule above; FAILED_PRECONDITION (kMisuse) where options.aead
-  // can't be had; INTERNAL where OpenSSL can't supply AES-GCM or libipsec-mb failed its tests. Reads no key.
+  // INVALID_ARGUMENT (kMisuse) for options that break a rule above; FAILED_PRECONDITION (kMisuse) where
+  // options.cipher_backend can't be had; INTERNAL where OpenSSL can't supply AES-GCM or libipsec-mb failed its tests.
+  // Reads no key.
   static absl::StatusOr<std::unique_ptr<MessageDecryptor>> Create(DecryptorOptions options);
   // Never waits; afterwards no callback starts, but one that had begun on another thread may still be running: what
   // callbacks capture must keep itself alive. Pending `done` functions of Resolve are dropped without a call.
@@ -167,7 +171,8 @@ class PULSEAL_EXPORT MessageDecryptor final {
   // For chunks: decide chunk by chunk, before assembly.
   Decision Decrypt(std::string_view metadata, std::string_view payload, absl::Span<char> out);
   Decision Decrypt(const MessageMetadataView& metadata, std::string_view payload, absl::Span<char> out);
-  // The same, sizing `out`; allocates where it has too little capacity. Empty unless a plaintext is delivered from it.
+  // The same, sizing `out`; allocates where it has too little capacity. Empty afterwards unless a plaintext is delivered
+  // from it; where it isn't apart from payload and metadata it stays as it was.
   Decision Decrypt(std::string_view metadata, std::string_view payload, std::string* out);
 
   // Never blocks and never calls a reader: the plaintext where the data key is in the cache, or kPending.
@@ -181,11 +186,13 @@ class PULSEAL_EXPORT MessageDecryptor final {
                       absl::Span<char> out);
 
   // Looks the data key up in the background, once for all messages that wait for the same one. Copies what it needs of
-  // `metadata`. `done` is called exactly once, in the background, never inside the call, and must not block: with a key
-  // or its failure inside the ResolvedKey, or with
-  //   INVALID_ARGUMENT      metadata doesn't parse (kMalformed), or isn't encrypted (kMisuse)
+  // `metadata`. `done`, which must not be empty, is called exactly once unless the decryptor is destroyed first, in the
+  // background, never inside the call, and must not block; what it throws is dropped. With a key or its failure inside
+  // the ResolvedKey, or with
+  //   INVALID_ARGUMENT      metadata doesn't parse or names too many wrapped keys (kMalformed), or isn't encrypted
+  //                         (kMisuse)
   //   RESOURCE_EXHAUSTED    max_pending calls are waiting, or 64 MiB of wrapped keys (kLimitReached)
-  //   FAILED_PRECONDITION   forked: then inside the call, since there is no background
+  //   FAILED_PRECONDITION   forked (kForked): then inside the call, since there is no background
   // Where an executor loses the work, `done` gets what there is (a failure that is worth asking again, inside the
   // ResolvedKey, where nothing was looked up) on the thread that loses it, which may be the calling one.
   void Resolve(std::string_view metadata, std::function<void(absl::StatusOr<ResolvedKey>)> done);
@@ -200,8 +207,8 @@ class PULSEAL_EXPORT MessageDecryptor final {
 
   DecryptorCounters counters() const;
 
-  // What options.aead came to: kOpenSsl or kIpsecMb.
-  AeadChoice aead() const;
+  // What DecryptorOptions::cipher_backend came to: kOpenSsl or kIpsecMb.
+  CipherBackend cipher_backend() const;
 
  private:
   explicit MessageDecryptor(std::shared_ptr<class DecryptorState> state);

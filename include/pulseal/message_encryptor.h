@@ -16,13 +16,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "pulseal/aead_choice.h"
 #include "pulseal/background.h"
+#include "pulseal/cipher_backend.h"
 #include "pulseal/crypto_event.h"
 #include "pulseal/crypto_key_reader.h"
 #include "pulseal/encryption_metadata.h"
 #include "pulseal/export.h"
 #include "pulseal/key_wrapper.h"
+#include "pulseal/openssl_options.h"
 
 namespace pulseal {
 
@@ -68,18 +69,15 @@ struct EncryptorOptions {
   // each message, and holds hard_messages to 2^32 (NIST SP 800-38D section 8.3).
   bool random_nonces = false;
 
-  // How long Create, SetKeyNames and Rotate, and each attempt in the background, wait for the wrapper's answers.
+  // How long Create, SetKeyNames and Rotate, and each attempt in the background, wait for the wrapper's answers. Above
+  // zero.
   std::chrono::milliseconds key_timeout = std::chrono::seconds(30);
 
   Background background;
   EventCallback on_event;
 
-  // Where algorithms and random bytes come from: an OSSL_LIB_CTX that outlives the encryptor, or null for the default,
-  // and a property string such as "fips=yes".
-  struct ::ossl_lib_ctx_st* openssl_context = nullptr;
-  std::string openssl_properties;
-
-  AeadChoice aead = AeadChoice::kAutomatic;
+  OpenSslOptions openssl;
+  CipherBackend cipher_backend = CipherBackend::kAutomatic;
 };
 
 // What Encrypt hands back. Both views point into the caller's buffers (kSend: `payload` is the caller's own).
@@ -91,11 +89,12 @@ struct Sealed {
   bool encrypted = false;
 };
 
-// One data key for all chunks of a message, with their budget set aside. Copyable; thread-safe; may outlive the
-// encryptor, which then wipes the data key when the last pin is gone.
+// One data key for all chunks of a message, with their budget set aside. Copies are the same pin. Thread-safe but for
+// assignment. May outlive the encryptor: the data key is wiped when the last pin is gone. One that Pin didn't make is
+// empty, and good for nothing.
 class PULSEAL_EXPORT PinnedKey {
  public:
-  size_t fields_size() const;  // exact size of Sealed::fields for this key
+  size_t fields_size() const;  // exact size of Sealed::fields for this key; zero where it is empty
 
  private:
   friend class MessageEncryptor;
@@ -106,7 +105,7 @@ class PULSEAL_EXPORT PinnedKey {
 struct EncryptorCounters {
   uint64_t messages_encrypted = 0, bytes_encrypted = 0;  // bytes of plaintext
   uint64_t messages_sent_in_clear = 0;                   // kSend
-  uint64_t messages_refused = 0;                         // Encrypt failed, for whatever reason but kMisuse
+  uint64_t messages_refused = 0;                         // Encrypt failed, but for kMisuse and kForked
   uint64_t rotations = 0;                                // data keys taken into use, the first included
   uint64_t rotations_failed = 0;
 };
@@ -115,9 +114,12 @@ struct EncryptorCounters {
 // data) under a data key that rotates. All functions may be called from any thread at any time, except that destruction
 // must not overlap any other call. Not copyable, not movable.
 //
-// After a fork() the child's copy answers FAILED_PRECONDITION (kForked) for ever and touches nothing shared; destroying
-// it there is safe. Make new objects in the child, readers and wrappers included: a thread of the parent's may hold their
-// locks.
+// Callbacks (on_event, and `done` of SetKeyNamesAsync and RotateAsync) may call every function, and must not destroy the
+// object. Every `done` must not be empty, nor block; what it throws in the background is dropped.
+//
+// After a fork() the child's copy answers FAILED_PRECONDITION (kForked) for ever, its counters and sizes are zero, and it
+// touches nothing shared; destroying it there is safe. Make new objects in the child, readers and wrappers included: a
+// thread of the parent's may hold their locks.
 class PULSEAL_EXPORT MessageEncryptor final {
  public:
   // Bytes by which Sealed::payload is longer than the plaintext.
@@ -130,7 +132,7 @@ class PULSEAL_EXPORT MessageEncryptor final {
   // (a reader that blocks is waited for as long as it blocks). Fails under kSend as under kFail:
   //   INVALID_ARGUMENT      options that break a rule above (kMisuse)
   //   NOT_FOUND             a public key doesn't exist (kKeyNotFound)
-  //   FAILED_PRECONDITION   a public key can't be used (kKeyUnusable), or options.aead can't be had (kMisuse)
+  //   FAILED_PRECONDITION   a public key can't be used (kKeyUnusable), or options.cipher_backend can't be had (kMisuse)
   //   UNAVAILABLE, DEADLINE_EXCEEDED   a key can't be had now (kKeyServiceUnavailable)
   //   INTERNAL              OpenSSL, libipsec-mb or the random generator failed
   // The message names the key.
@@ -155,9 +157,9 @@ class PULSEAL_EXPORT MessageEncryptor final {
   //   out      at least payload.size() + kPayloadOverhead bytes; may start at payload.data() (in place) or be apart
   //   fields   at least fields_size() bytes, apart from out and payload
   // Errors; except for INTERNAL nothing was written, so a payload in place is as it was:
-  //   OUT_OF_RANGE          fields is too small; the message names the size needed (kMisuse)
-  //   INVALID_ARGUMENT      out is too small, overlaps otherwise, or payload is longer than kMaxPayloadSize or
-  //                         rotation.hard_bytes (kMisuse)
+  //   OUT_OF_RANGE          out or fields is too small; the message names which, and the size needed (kMisuse)
+  //   INVALID_ARGUMENT      the three overlap otherwise, or payload is longer than kMaxPayloadSize or rotation.hard_bytes
+  //                         (kMisuse)
   //   UNAVAILABLE           a hard limit was reached and the next data key isn't there; the message has the cause of the
   //                         last attempt (kLimitReached). Under kSend, where an attempt has failed, the plaintext instead.
   //                         Or data keys were replaced again and again during the call (an executor that runs work
@@ -169,7 +171,7 @@ class PULSEAL_EXPORT MessageEncryptor final {
   absl::StatusOr<Sealed> Encrypt(std::string_view payload, absl::Span<char> out, absl::Span<char> fields);
 
   // Bytes that `fields` needs for a message encrypted now. Another thread's rotation may change it before the next
-  // call.
+  // call. Zero where there is no data key: a hard limit is reached, or after a fork.
   size_t fields_size() const;
 
   // The same, sizing both strings; allocates where they have too little capacity. The three must be apart. On failure,
@@ -177,16 +179,17 @@ class PULSEAL_EXPORT MessageEncryptor final {
   absl::StatusOr<Sealed> Encrypt(std::string_view payload, std::string* out, std::string* fields);
 
   // Sets aside a data key and the budget of `chunks` messages of it (1 to 1,000,000, and no more than
-  // rotation.hard_messages), for the chunks of one message:
-  // each is encrypted by itself, with a nonce of its own. A chunk's bytes count when it is encrypted. A pin is good
-  // until SetKeyNames or Rotate returns, or a hard limit is reached; a rotation by a soft limit doesn't end it.
+  // rotation.hard_messages), for the chunks of one message: each is encrypted by itself, with a nonce of its own. A
+  // chunk's bytes count when it is encrypted; what is left of the budget when the last copy goes is not given back. A pin
+  // is good until SetKeyNames or Rotate takes effect, or a hard limit is reached; a rotation by a soft limit doesn't end
+  // it.
   // INVALID_ARGUMENT for the number; otherwise as Encrypt, kSend included: UNAVAILABLE under either failure action.
   absl::StatusOr<PinnedKey> Pin(int chunks);
 
   // As Encrypt above, under the pinned key, never in clear. FAILED_PRECONDITION: SetKeyNames or Rotate has ended the
-  // pin, or it is another encryptor's (kMisuse), or a hard limit is reached (kLimitReached); pin again and start the
-  // message over. RESOURCE_EXHAUSTED: more chunks than were pinned (kMisuse). Concurrent calls with one pin are allowed,
-  // and may allocate.
+  // pin, or it is empty or another encryptor's (kMisuse), or a hard limit is reached (kLimitReached); pin again and start
+  // the message over. RESOURCE_EXHAUSTED: more chunks than were pinned (kMisuse). Concurrent calls with one pin are
+  // allowed, and may allocate.
   absl::StatusOr<Sealed> Encrypt(const PinnedKey& key, std::string_view payload, absl::Span<char> out,
                                  absl::Span<char> fields);
 
@@ -209,8 +212,8 @@ class PULSEAL_EXPORT MessageEncryptor final {
 
   EncryptorCounters counters() const;
 
-  // What options.aead came to: kOpenSsl or kIpsecMb.
-  AeadChoice aead() const;
+  // What EncryptorOptions::cipher_backend came to: kOpenSsl or kIpsecMb.
+  CipherBackend cipher_backend() const;
 
  private:
   explicit MessageEncryptor(std::shared_ptr<class EncryptorState> state);

@@ -11,9 +11,18 @@
 namespace pulseal {
 
 // Bytes that must not outlive their use: private keys as PEM, data keys, passphrases. The memory is wiped before it is
-// freed, by a call that the compiler can't drop. Move-only, so that copies are made by name.
+// freed, by a call that the compiler can't drop. Move-only, so that copies are made by name; what was moved from is empty.
 //
-// Security: only this object's own memory is wiped. Whatever the bytes were copied from is the caller's to wipe.
+// Up to 16,000 bytes, which is nearly every key, lie in pages that hold nothing else, are left out of core dumps
+// (MADV_DONTDUMP), and are locked into memory (mlock), so that they aren't swapped out. Where RLIMIT_MEMLOCK is used up the
+// pages that come then are not locked, which is no error: 1 MiB of it is enough for 10,000 data keys. The pages are the
+// process's, are used again and again, and are never given back; in them a key takes up to twice its bytes, and 64 at least.
+// More than 16,000 bytes lie on the heap, and are wiped.
+//
+// Security: only this object's own memory is wiped and kept out of dumps. Whatever the bytes were copied from is the
+// caller's to wipe, and what OpenSSL makes of them lies on its heap. A child after fork() has them too, not locked.
+//
+// Memory: throws std::bad_alloc where there is none, as operator new does.
 //
 // Not thread-safe while being moved or assigned; any number of threads may read.
 class PULSEAL_EXPORT SecretBytes {

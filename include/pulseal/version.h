@@ -5,7 +5,13 @@
 #include "pulseal/export.h"
 
 // The version of these headers. Until 1.0 each minor version is an ABI of its own: the shared library's SONAME is
-// libpulseal.so.MAJOR.MINOR.
+// libpulseal.so.MAJOR.MINOR. Types of Abseil and of the standard library are part of it: compile with those that the
+// library was built with.
+//
+// Within a minor version no declaration changes or goes; values may come behind an enum's others, and overloads. A later
+// minor version may also append members to structs, and virtual functions that have a default. To compile with them, name
+// the members that you set, take what a switch doesn't know for the failure (of a Decision: as kFail), take no function's
+// address, and add nothing to namespace pulseal.
 #define PULSEAL_VERSION_MAJOR 0
 #define PULSEAL_VERSION_MINOR 1
 #define PULSEAL_VERSION_PATCH 0

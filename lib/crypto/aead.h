@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/crypto/openssl_source.h"
-#include "pulseal/aead_choice.h"
+#include "pulseal/cipher_backend.h"
 #include "pulseal/encryption_metadata.h"
 
 namespace pulseal::crypto {
@@ -39,7 +39,7 @@ class AeadBackend {
   virtual ~AeadBackend() = default;
   // `key` is 16, 24 or 32 bytes, otherwise INVALID_ARGUMENT. INTERNAL where the library fails.
   virtual absl::StatusOr<std::unique_ptr<AeadContext>> NewContext(std::string_view key) const = 0;
-  virtual AeadChoice kind() const = 0;  // never kAutomatic
+  virtual CipherBackend kind() const = 0;  // never kAutomatic
 };
 
 // INTERNAL where `source` has no AES-GCM.
@@ -49,8 +49,8 @@ absl::StatusOr<std::shared_ptr<const AeadBackend>> OpenSslAead(const OpenSslSour
 // where the library's self-test failed or its answers differ from `reference`'s.
 absl::StatusOr<std::shared_ptr<const AeadBackend>> IpsecMbAead(const AeadBackend& reference);
 
-// By the rules of AeadChoice.
-absl::StatusOr<std::shared_ptr<const AeadBackend>> ChooseAead(AeadChoice choice, const OpenSslSource& source);
+// By the rules of CipherBackend.
+absl::StatusOr<std::shared_ptr<const AeadBackend>> ChooseAead(CipherBackend choice, const OpenSslSource& source);
 
 }  // namespace pulseal::crypto
 

@@ -74,7 +74,7 @@ class IpsecMbBackend final : public AeadBackend {
         aes192_{manager.gcm192_pre, manager.gcm192_enc, manager.gcm192_dec},
         aes256_{manager.gcm256_pre, manager.gcm256_enc, manager.gcm256_dec} {}
 
-  AeadChoice kind() const override { return AeadChoice::kIpsecMb; }
+  CipherBackend kind() const override { return CipherBackend::kIpsecMb; }
 
   absl::StatusOr<std::unique_ptr<AeadContext>> NewContext(std::string_view key) const override {
     switch (key.size()) {

@@ -67,7 +67,7 @@ class OpenSslBackend final : public AeadBackend {
   OpenSslBackend(CipherPtr aes128, CipherPtr aes192, CipherPtr aes256)
       : aes128_(std::move(aes128)), aes192_(std::move(aes192)), aes256_(std::move(aes256)) {}
 
-  AeadChoice kind() const override { return AeadChoice::kOpenSsl; }
+  CipherBackend kind() const override { return CipherBackend::kOpenSsl; }
 
   absl::StatusOr<std::unique_ptr<AeadContext>> NewContext(std::string_view key) const override {
     const EVP_CIPHER* cipher = CipherFor(key.size());

@@ -17,18 +17,19 @@ bool IsPlain(const OpenSslSource& source) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const AeadBackend>> ChooseAead(AeadChoice choice, const OpenSslSource& source) {
-  if (choice == AeadChoice::kIpsecMb && !IsPlain(source)) {
+absl::StatusOr<std::shared_ptr<const AeadBackend>> ChooseAead(CipherBackend choice, const OpenSslSource& source) {
+  if (choice == CipherBackend::kIpsecMb && !IsPlain(source)) {
     return Misuse(
-        "aead is kIpsecMb, which has nothing to do with openssl_context, openssl_properties and OpenSSL's FIPS "
+        "cipher_backend is kIpsecMb, which has nothing to do with openssl.context, openssl.properties and OpenSSL's "
+        "FIPS "
         "defaults: leave it kAutomatic with any of them");
   }
   auto openssl = OpenSslAead(source);
-  const bool is_settled = choice == AeadChoice::kOpenSsl || !IsPlain(source) ||
-                          (choice == AeadChoice::kAutomatic && OpenSSL_version_num() >= kOpenSslWithVaes);
+  const bool is_settled = choice == CipherBackend::kOpenSsl || !IsPlain(source) ||
+                          (choice == CipherBackend::kAutomatic && OpenSSL_version_num() >= kOpenSslWithVaes);
   if (!openssl.ok() || is_settled) return openssl;
   auto ipsec_mb = IpsecMbAead(**openssl);
-  return ipsec_mb.ok() || choice == AeadChoice::kIpsecMb ? ipsec_mb : openssl;
+  return ipsec_mb.ok() || choice == CipherBackend::kIpsecMb ? ipsec_mb : openssl;
 }
 
 }  // namespace pulseal::crypto

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/as_absl.h"
+#include "lib/framing/scratch.h"
 #include "lib/status.h"
 
 namespace pulseal::framing {
@@ -112,9 +113,9 @@ class ChunkAssemblerState {
     std::string uuid, identity;
     int32_t num_chunks = 0;
     bool encrypted = false;
-    std::chrono::nanoseconds since{0};      // it was begun, or failed
-    std::map<int32_t, SecretBytes> chunks;  // by chunk_id; emptied, but still there, where the message failed
-    size_t size = 0;                        // of the chunks' bytes
+    std::chrono::nanoseconds since{0};     // it was begun, or failed
+    std::map<int32_t, WipedBytes> chunks;  // by chunk_id; emptied, but still there, where the message failed
+    size_t size = 0;                       // of the chunks' bytes
     std::vector<uint64_t> cookies;
     Failure failure;
     size_t held = 0;  // its part of held_bytes_
@@ -122,6 +123,7 @@ class ChunkAssemblerState {
   using Messages = std::list<Message>;
   using Index = std::unordered_map<std::string_view, Messages::iterator>;  // by identity; keys are the messages' own
 
+  static void BeginAgain(Messages* messages, std::chrono::nanoseconds now);
   void Count(Message* message);
   void Take(const Chunk& chunk, uint64_t cookie, Failure failure, std::chrono::nanoseconds now, Ended* ended);
   bool AnswerLate(const std::string& identity, int32_t chunk_id, uint64_t cookie, Ended* ended);
@@ -163,8 +165,17 @@ ChunkAssemblerState::Ended ChunkAssemblerState::Fail(const Chunk& chunk, uint64_
   return ended;
 }
 
+// What seems to come from the future was begun by a clock that has gone back: its time begins anew.
+void ChunkAssemblerState::BeginAgain(Messages* messages, std::chrono::nanoseconds now) {
+  for (auto message = messages->rbegin(); message != messages->rend() && message->since > now; ++message) {
+    message->since = now;
+  }
+}
+
 ChunkAssemblerState::Ended ChunkAssemblerState::Expire(std::chrono::nanoseconds now) {
   Ended ended;
+  BeginAgain(&open_, now);
+  BeginAgain(&failed_, now);
   while (!open_.empty() && now - open_.front().since > limits_.max_age)
     GiveUp(open_.begin(), {TimedOut(), limits_.discard_failed}, now, &ended);
   while (!failed_.empty() && now - failed_.front().since > limits_.max_age) Forget(&failed_, failed_.begin());
@@ -242,7 +253,7 @@ absl::Status ChunkAssemblerState::Keep(const Chunk& chunk, Message* message) {
   if (size > total || (is_last && size != total)) {
     return Malformed(chunk, absl::StrCat("the chunks have ", size, " bytes, and ", total, " in total (field 28)"));
   }
-  message->chunks.emplace(chunk.chunk_id, SecretBytes::CopyOf(chunk.payload));
+  message->chunks.emplace(chunk.chunk_id, WipedBytes(chunk.payload.begin(), chunk.payload.end()));
   message->size = size;
   return absl::OkStatus();
 }
@@ -254,7 +265,7 @@ void ChunkAssemblerState::Complete(Messages::iterator message, Ended* ended) {
   complete.cookies = message->cookies;
   complete.payload = SecretBytes::OfSize(message->size);
   char* end = complete.payload.mutable_span().data();
-  for (const auto& [id, chunk] : message->chunks) end = std::copy(chunk.view().begin(), chunk.view().end(), end);
+  for (const auto& [id, chunk] : message->chunks) end = std::copy(chunk.begin(), chunk.end(), end);
   ended->push_back(std::move(complete));
   Forget(&open_, message);
 }
@@ -267,7 +278,7 @@ void ChunkAssemblerState::GiveUp(Messages::iterator message, const Failure& fail
   failed_index_.emplace(message->identity, message);
   open_index_.erase(message->identity);
   failed_.splice(failed_.end(), open_, message);
-  for (auto& [id, chunk] : message->chunks) chunk = SecretBytes();
+  for (auto& [id, chunk] : message->chunks) chunk = WipedBytes();
   message->size = 0;
   message->failure = failure;
   message->since = now;

@@ -183,7 +183,9 @@ absl::StatusOr<Chunks> EntryProducerState::EncryptChunks(std::string_view messag
                                                          size_t fields_size) {
   const absl::StatusOr<PinnedKey> key = encryptor_->Pin(count);
   if (!key.ok()) return key.status();
-  if (key->fields_size() != fields_size) return absl::FailedPreconditionError("recipients have changed");
+  if (key->fields_size() != fields_size) {
+    return Misuse("the recipients were changed while the message was being cut", absl::StatusCode::kFailedPrecondition);
+  }
   const size_t sealed_size = chunk_size + MessageEncryptor::kPayloadOverhead;
   const size_t all_sealed = message.size() + static_cast<size_t>(count) * MessageEncryptor::kPayloadOverhead;
   MakeRoom(all_sealed, &ciphertext_);

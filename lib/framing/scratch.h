@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory for plaintext that is used for one message after another: it grows, and is wiped before it is freed.
+// Memory for plaintext, wiped before it is freed. Most of it is used for one message after another, and grows.
 #ifndef PULSEAL_LIB_FRAMING_SCRATCH_H_
 #define PULSEAL_LIB_FRAMING_SCRATCH_H_
 
@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "pulseal/secret_bytes.h"
@@ -33,6 +35,22 @@ inline void MakeRoom(size_t size, std::string* text) {
   Wipe(text);
   text->reserve(size);
 }
+
+template <typename T>
+struct WipingAllocator {
+  using value_type = T;
+  T* allocate(size_t count) { return std::allocator<T>().allocate(count); }
+  void deallocate(T* memory, size_t count) noexcept {
+    explicit_bzero(memory, count * sizeof(T));
+    std::allocator<T>().deallocate(memory, count);
+  }
+  bool operator==(const WipingAllocator&) const { return true; }
+  bool operator!=(const WipingAllocator&) const { return false; }
+};
+
+// For plaintext of which others choose how much there is, so that SecretBytes, whose pages are never given back and count
+// against RLIMIT_MEMLOCK, aren't for it.
+using WipedBytes = std::vector<char, WipingAllocator<char>>;
 
 }  // namespace pulseal::framing
 

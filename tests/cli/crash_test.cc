@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The program is ended before every call that changes a file, and in the middle of every write; the disk is full from each
-// of them on. What was there before is there still, and nothing half-written is taken for whole.
+// The program is ended before every call that changes a file, and in the middle of every write; the disk is full, or can't be
+// written to, from each of them on; or it can't be read. What was there before is there still, and nothing half-written is
+// taken for whole.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -24,7 +25,7 @@ each_fault() {
     status=$?
     eval "$4" > why 2>&1 || echo "$1:$n: status $status, $(cat said why)"
     if [ $status = 0 ]; then break; fi
-    [ $status = $([ $1 = full ] && echo 3 || echo 86) ] || echo "$1:$n: status $status, $(cat said)"
+    [ $status = $(case $1 in tear|die) echo 86;; *) echo 3;; esac) ] || echo "$1:$n: status $status, $(cat said)"
   done
   ((n > least && n < 100)) || echo "$1: $n faults"
 }
@@ -51,7 +52,7 @@ whole() {
   if [ -e k/a.public.pem ]; then pulseal check k/a.public.pem k/a.private.pem -q || return 1
   elif [ -e k/a.private.pem ]; then pulseal check k/a.private.pem -q || return 1; fi
 }
-for kind in tear full; do each_fault $kind 'rm -rf k' 'pulseal keygen a --key-dir k --type p-256 -q' whole; done
+for kind in tear full read-only; do each_fault $kind 'rm -rf k' 'pulseal keygen a --key-dir k --type p-256 -q' whole; done
 )sh");
 }
 
@@ -67,7 +68,7 @@ is_there() {
   pulseal check k/a.public.pem k/a.private.pem -q
 }
 old='rm -rf k; mkdir k; for half in public private; do cp keys/orders.$half.pem k/a.$half.pem; done'
-for kind in tear full; do each_fault $kind "$old" 'pulseal keygen a --key-dir k --type p-256 --force -q' is_there; done
+for kind in tear full read-only; do each_fault $kind "$old" 'pulseal keygen a --key-dir k --type p-256 --force -q' is_there; done
 )sh");
 }
 
@@ -81,16 +82,16 @@ holds() {
   [ $? -le 1 ] && cmp -n $(stat -c %s out) out all || return 1
   lines=$(wc -l < out)
   [ $lines -ge $1 ] && head -n $lines all | cmp - out || return 1
-  if [ $status = 3 ]; then grep -q "($((lines - $1)) messages recorded)\|: No space left on device$" said || return 1; fi
+  if [ $status = 3 ]; then grep -q "($((lines - $1)) messages recorded)\|: \(No space left on device\|Read-only file system\)$" said || return 1; fi
   echo last | pulseal produce t.topic --to orders 2> /dev/null || return 1
   pulseal consume t.topic | cmp - <(cat out; echo last)
 }
 least=3
-for kind in tear full; do
+for kind in tear full read-only; do
   each_fault $kind 'cp first.topic t.topic' 'pulseal produce t.topic --to orders < in' 'holds 3'
 done
 cp in all
-for kind in die tear full; do each_fault $kind 'rm -f t.topic' 'pulseal produce t.topic --to orders < in' 'holds 0'; done
+for kind in die tear full read-only; do each_fault $kind 'rm -f t.topic' 'pulseal produce t.topic --to orders < in' 'holds 0'; done
 )sh");
 }
 
@@ -99,22 +100,43 @@ TEST_F(CrashTest, ARewrappedTopicIsWholeOrNotThere) {
 seq 2000 > in; pulseal produce t.topic --to orders < in
 least=6
 is_whole() { [ ! -e new.topic ] || pulseal consume new.topic | cmp - in; }
-for kind in tear full; do
+for kind in tear full read-only; do
   each_fault $kind 'rm -f new.topic' 'pulseal rewrap t.topic --to newcomer --to orders --out new.topic -q' is_whole
 done
 )sh");
 }
 
-TEST_F(CrashTest, WritesThatTakeOnlySomeBytesAreGoneOnWith) {
+TEST_F(CrashTest, WritesThatAreShortInterruptedOrSlowAreGoneOnWith) {
   ExpectQuiet(R"sh(
 seq 500 > in
-short() { PULSEAL_FAULT=short:7 LD_PRELOAD=$preload "$@"; }
-short pulseal produce t.topic --to orders < in
-short pulseal rewrap t.topic --to orders --out new.topic
-short pulseal keygen a --key-dir k --type p-256 -q
-pulseal consume t.topic | cmp - in
-pulseal consume new.topic | cmp - in
-pulseal check k/a.public.pem k/a.private.pem -q
+for fault in short:7 interrupted:2 slow:3; do
+  faulty() { PULSEAL_FAULT=$fault LD_PRELOAD=$preload "$@"; }
+  faulty pulseal produce t.topic --to orders < in
+  faulty pulseal rewrap t.topic --to orders --out new.topic
+  faulty pulseal keygen a --key-dir k --type p-256 -q
+  pulseal consume t.topic | cmp - in
+  pulseal consume new.topic | cmp - in
+  pulseal check k/a.public.pem k/a.private.pem -q
+  rm -r t.topic new.topic k
+done
+)sh");
+}
+
+TEST_F(CrashTest, WhatCameBeforeADiskThatCanNoLongerBeReadIsWritten) {
+  ExpectQuiet(R"sh(
+seq 20000 > in; pulseal produce t.topic --to orders < in; cp t.topic before
+least=15
+longest=0
+is_beginning() {
+  size=$(stat -c %s out)
+  cmp -n $size out in && cmp t.topic before || return 1
+  [ $status = 0 ] || grep -q 'Input/output error$' said || return 1
+  longest=$((size > longest && status == 3 ? size : longest))
+}
+each_fault unreadable : 'pulseal consume t.topic > out' is_beginning
+[ $longest -ge 80000 ] || echo "of a topic that could be read nearly to its end came $longest bytes"
+rewrap='pulseal rewrap t.topic --to newcomer --out new.topic -q'
+each_fault unreadable 'rm -f new.topic' "$rewrap" '[ $status = 0 ] || [ ! -e new.topic ]'
 )sh");
 }
 

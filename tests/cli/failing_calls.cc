@@ -2,14 +2,25 @@
 //
 // To be preloaded: a disk, and an end, of the test's choosing. Calls that change files are counted; PULSEAL_FAULT says
 // what happens at the Nth of them:
-//   die:N    the program ends before it, as a kill would end it, with status 86
-//   tear:N   the same, but a write gets half of its bytes out first
-//   full:N   it and all that come after fail with "No space left on device"
-//   short:N  no call fails, but no write takes more than N bytes
+//   die:N          the program ends before it, as a kill would end it, with status 86
+//   tear:N         the same, but a write gets half of its bytes out first
+//   full:N         it and all that come after fail with "No space left on device"
+//   read-only:N    the same, with "Read-only file system"
+// or to all of them:
+//   short:N        no write takes more than N bytes
+//   interrupted:N  every Nth write is interrupted by a signal before it begins
+//   slow:N         each takes N milliseconds longer
+// or to calls that read files:
+//   unreadable:N   the Nth and all that come after fail with "Input/output error"
+
+// With it the C library's headers define read and pread themselves.
+#undef _FORTIFY_SOURCE
+
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,15 +51,33 @@ const Fault& TheFault() {
   return fault;
 }
 
-// Whether the call that asks is to fail.
+void SleepMilliseconds(long milliseconds) {
+  const timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+  nanosleep(&time, nullptr);
+}
+
+// Whether the call that asks, which changes a file, is to fail.
 bool Fails() {
   static std::atomic<long> calls{0};
   const Fault& fault = TheFault();
   const long number = ++calls;
+  if (fault.kind == "slow") SleepMilliseconds(fault.at);
   if (fault.kind == "die" && number == fault.at) _exit(kDied);
-  const bool fails = (fault.kind == "full" && number >= fault.at) || (fault.kind == "tear" && number == fault.at);
-  if (fails) errno = ENOSPC;
-  return fails;
+  errno = fault.kind == "read-only" ? EROFS : ENOSPC;
+  return ((fault.kind == "full" || fault.kind == "read-only") && number >= fault.at) ||
+         (fault.kind == "tear" && number == fault.at);
+}
+
+bool IsInterrupted() {
+  static std::atomic<long> writes{0};
+  const Fault& fault = TheFault();
+  return fault.kind == "interrupted" && ++writes % fault.at == 0;
+}
+
+bool IsUnreadable() {
+  static std::atomic<long> reads{0};
+  const Fault& fault = TheFault();
+  return fault.kind == "unreadable" && ++reads >= fault.at;
 }
 
 template <typename Function>
@@ -61,6 +90,10 @@ template <typename Write>
 ssize_t FaultyWrite(size_t size, Write write) {
   const Fault& fault = TheFault();
   if (fault.kind == "short") return write(std::min(size, static_cast<size_t>(fault.at)));
+  if (IsInterrupted()) {
+    errno = EINTR;
+    return -1;
+  }
   if (!Fails()) return write(size);
   if (fault.kind == "tear") {
     (void)!write(size / 2);
@@ -91,6 +124,20 @@ PULSEAL_PRELOADED ssize_t write(int file, const void* bytes, size_t size) {
 PULSEAL_PRELOADED ssize_t pwrite(int file, const void* bytes, size_t size, off_t offset) {
   static const auto real = Real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
   return FaultyWrite(size, [&](size_t allowed) { return real(file, bytes, allowed, offset); });
+}
+
+PULSEAL_PRELOADED ssize_t read(int file, void* bytes, size_t size) {
+  static const auto real = Real<ssize_t(int, void*, size_t)>("read");
+  if (IsStandardStream(file) || !IsUnreadable()) return real(file, bytes, size);
+  errno = EIO;
+  return -1;
+}
+
+PULSEAL_PRELOADED ssize_t pread(int file, void* bytes, size_t size, off_t offset) {
+  static const auto real = Real<ssize_t(int, void*, size_t, off_t)>("pread");
+  if (!IsUnreadable()) return real(file, bytes, size, offset);
+  errno = EIO;
+  return -1;
 }
 
 PULSEAL_PRELOADED int fsync(int file) {

@@ -151,7 +151,7 @@ TEST(KeygenTest, NamesThatNoKeyDirectoryFinds) {
 
 TEST(KeygenTest, WithAPassphrase) {
   const Shell shell;
-  shell.folder().Write("secret", "correct horse\n");
+  shell.folder().Write("secret", "correct horse battery staple\n");
   const Outcome made = shell.Run("pulseal keygen a --type p-256 --passphrase-file secret");
   EXPECT_EQ(made.status, 0) << made;
   EXPECT_THAT(made.out, HasSubstr("official clients  none\n"
@@ -159,7 +159,7 @@ TEST(KeygenTest, WithAPassphrase) {
   EXPECT_THAT(shell.Contents("keys/a.private.pem"), StartsWith("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
   shell.Run("echo hello | pulseal produce t.topic --to a");
   EXPECT_EQ(shell.Run("pulseal consume t.topic --passphrase-file secret"), (Outcome{0, "hello\n", ""}));
-  EXPECT_EQ(shell.Run("pulseal consume t.topic --passphrase-file <(printf 'correct horse')"),
+  EXPECT_EQ(shell.Run("pulseal consume t.topic --passphrase-file <(printf 'correct horse battery staple')"),
             (Outcome{0, "hello\n", ""}));
   EXPECT_EQ(shell.Run("pulseal consume t.topic --passphrase-file <(echo wrong)").status, 1);
   EXPECT_EQ(shell.Run("pulseal consume t.topic").status, 1);

@@ -393,6 +393,18 @@ TEST_F(ProduceConsumeTest, AnInterruptedConsumerHasWrittenWholeLines) {
 
 // The limit is on address space, code and libraries included; sanitizers take terabytes of it.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// The next data key is prepared from half of the present one's messages on, so that most runs end in the middle of that.
+TEST_F(ProduceConsumeTest, EndsWellWhileTheNextDataKeyIsBeingMade) {
+  EXPECT_EQ(shell_.Run(R"sh(
+seq 500 > in
+for i in {1..100}; do
+  rm -f t.topic
+  pulseal produce t.topic --to orders --rotate-after-messages 100 < in || echo "status $?"
+done
+)sh"),
+            (Outcome{0, "", ""}));
+}
+
 TEST_F(ProduceConsumeTest, MemoryDoesNotGrowWithTheInput) {
   EXPECT_EQ(
       Run("head -c 150000000 /dev/zero | tr '\\0' 'x' | fold -w 5000 > in; echo >> in; ulimit -v $((150 * 1024)); "

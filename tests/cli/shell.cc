@@ -3,7 +3,6 @@
 
 #include <sys/wait.h>
 
-#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -14,8 +13,6 @@
 
 namespace pulseal::testing {
 namespace {
-
-constexpr size_t kMostLogged = 64 * 1024;
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -44,7 +41,7 @@ Outcome Shell::Run(const std::string& command) const {
   }
   const Outcome outcome{WEXITSTATUS(status), ReadFile(streams_ / "out"), ReadFile(streams_ / "err")};
   // Into the test's log, where tools/test.sh looks for secrets.
-  std::cout << outcome.out.substr(0, kMostLogged) << outcome.err.substr(0, kMostLogged) << "\n";
+  std::cout << outcome.out << outcome.err << "\n";
   return outcome;
 }
 

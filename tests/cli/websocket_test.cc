@@ -278,6 +278,14 @@ TEST_F(WebSocketTest, AnInterruptedProducerSaysWhatIsRecorded) {
       (Outcome{0, "143\n", "pulseal: interrupted: 5 messages recorded\n"}));
 }
 
+// It remembers 100,000 messages, and is given more than that before it finds time to acknowledge one.
+TEST_F(WebSocketTest, AnEndpointThatDoesNotWaitForPermits) {
+  EXPECT_EQ(Beside("--fault no-permits",
+                   "pulseal consume $URL/orders --subscription s --allow-plaintext --idle 1m --count 120000 | wc -l"),
+            (Outcome{0, "120000\n", ""}));
+  EXPECT_GT(Endpoint()["acknowledgements"], 0);
+}
+
 // Each of these ends by itself, with an error that says what is wrong.
 struct Misbehaviour {
   const char* options;
@@ -316,7 +324,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misbehaviour{"--fault refuse=409", "the endpoint refuses: 409 No: HTTP ERROR 409 Failed to create consumer"},
         Misbehaviour{"--fault bad-frame", "the connection is lost: The WebSocket frame contained an illegal opcode"},
         Misbehaviour{"--fault no-json", "the endpoint sends what is no message: \"what? \\x1b[31m\""},
-        Misbehaviour{"--fault no-member", "the endpoint sends what is no message: \"{\\\"hello\\\""},
+        Misbehaviour{"--fault no-member", "the endpoint sends what is no message: \"{\\\"good\\\""},
         Misbehaviour{"--fault huge-frame", "the endpoint sends a frame that is longer than any message can be"},
         Misbehaviour{"--fault cut-frame", "the connection is lost"},
         Misbehaviour{"--fault close", "the endpoint closed the connection (1011: \"something \\x1b[31mbroke\")"}),
@@ -369,15 +377,15 @@ TEST_F(WebSocketTest, AMessageThatIsTooLongForTheEndpoint) {
 }
 
 TEST_F(WebSocketTest, Tokens) {
-  shell_.folder().Write("token", "secret\n");
-  shell_.folder().Write("two-lines", "secret\nother: header\n");
+  const std::string wanted = "--token token-of-the-websocket-test";
+  shell_.folder().Write("token", "token-of-the-websocket-test\n");
+  shell_.folder().Write("two-lines", "token-of-the-websocket-test\nother: header\n");
   shell_.folder().Write("empty", "\n");
   const std::string produce = "echo one | pulseal produce $URL/orders --to orders ";
-  EXPECT_EQ(Beside("--token secret", produce + "--token-file token"), (Outcome{0, "", ""}));
-  EXPECT_EQ(Beside("--token secret", "export PULSEAL_TOKEN=secret; " + produce), (Outcome{0, "", ""}));
-  EXPECT_EQ(Beside("--token secret", "export PULSEAL_TOKEN=wrong; " + produce + "--token-file token"),
-            (Outcome{0, "", ""}));
-  EXPECT_EQ(Beside("--token secret", "export PULSEAL_TOKEN=wrong; " + produce).status, 3);
+  EXPECT_EQ(Beside(wanted, produce + "--token-file token"), (Outcome{0, "", ""}));
+  EXPECT_EQ(Beside(wanted, "export PULSEAL_TOKEN=token-of-the-websocket-test; " + produce), (Outcome{0, "", ""}));
+  EXPECT_EQ(Beside(wanted, "export PULSEAL_TOKEN=wrong; " + produce + "--token-file token"), (Outcome{0, "", ""}));
+  EXPECT_EQ(Beside(wanted, "export PULSEAL_TOKEN=wrong; " + produce).status, 3);
   for (const std::string file : {"two-lines", "empty"}) {
     EXPECT_EQ(Beside("", produce + "--token-file " + file),
               (Outcome{3, "", "pulseal: " + file + ": holds no token: one line of printable characters\n"}));
@@ -492,9 +500,13 @@ TEST_F(WebSocketTest, WhatIsNoUseOfAUrl) {
   EXPECT_EQ(usage("consume 'ws://h/a/b/c d' --subscription s"),
             "pulseal: ws://h/a/b/c d has a space or another byte that no URL has (write it as %20)" + form);
   EXPECT_EQ(usage("consume 'ws://h/a/b/c?token=x' --subscription s"),
-            "pulseal: ws://h/a/b/c?token=x has a query (\"?\"); what it would say are options: see --help\n");
-  EXPECT_EQ(usage("consume ws://user:secret@h/a/b/c --subscription s"),
-            "pulseal: ws://user:secret@h/a/b/c has a user in it; an endpoint takes a token: --token-file FILE\n");
+            "pulseal: ws://h/a/b/c?... has a query (\"?\"); what it would say are options: see --help\n");
+  for (const std::string user : {"user:secret", "user:sec?ret", "user:sec@ret"}) {
+    EXPECT_EQ(usage("consume 'ws://" + user + "@h/a/b/c' --subscription s"),
+              "pulseal: ws://...@h/a/b/c has a user in it; an endpoint takes a token: --token-file FILE\n");
+  }
+  EXPECT_THAT(usage("consume 'ws://user:sec/ret@h/a/b/c' --subscription s"),
+              StartsWith("pulseal: ws://...@h/a/b/c has "));
 }
 
 }  // namespace

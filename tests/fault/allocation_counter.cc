@@ -24,6 +24,8 @@ void* Counted(void* memory) {
   return memory;
 }
 
+bool Fails() { return until_failure > 0 && --until_failure == 0; }
+
 void* Allocate(size_t size, size_t alignment) {
   void* memory = nullptr;
   if (posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size) != 0) std::abort();
@@ -31,6 +33,7 @@ void* Allocate(size_t size, size_t alignment) {
 }
 
 void* AllocateAligned(size_t size, std::align_val_t alignment) {
+  if (Fails()) throw std::bad_alloc();
   ++live_for_contexts;
   return Allocate(size, static_cast<size_t>(alignment));
 }
@@ -69,17 +72,14 @@ bool OpenSslGetsMemory() {
 }  // namespace
 
 void* operator new(size_t size) {
-  if (until_failure > 0 && --until_failure == 0) throw std::bad_alloc();
+  if (Fails()) throw std::bad_alloc();
   return Allocate(size, 0);
 }
-void* operator new[](size_t size) { return Allocate(size, 0); }
+void* operator new[](size_t size) { return operator new(size); }
 void* operator new(size_t size, std::align_val_t alignment) { return AllocateAligned(size, alignment); }
 void* operator new[](size_t size, std::align_val_t alignment) { return AllocateAligned(size, alignment); }
-void* operator new(size_t size, const std::nothrow_t&) noexcept {
-  if (until_failure > 0 && --until_failure == 0) return nullptr;
-  return Allocate(size, 0);
-}
-void* operator new[](size_t size, const std::nothrow_t&) noexcept { return Allocate(size, 0); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return Fails() ? nullptr : Allocate(size, 0); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return Fails() ? nullptr : Allocate(size, 0); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }

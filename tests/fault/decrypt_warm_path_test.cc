@@ -35,11 +35,11 @@ TEST(AllocationCounter, SeesOneOfOurs) {
   EXPECT_EQ(Allocations() - before, 2u) << planted->size();
 }
 
-class DecryptWarmPath : public ::testing::TestWithParam<AeadChoice> {
+class DecryptWarmPath : public ::testing::TestWithParam<CipherBackend> {
  protected:
   DecryptWarmPath() {
     options_.key_wrapper = wrapper_;
-    options_.aead = GetParam();
+    options_.cipher_backend = GetParam();
     options_.background.mode = Background::Mode::kMaintain;
     options_.background.clock = [this] {
       ++clock_reads_;
@@ -135,7 +135,7 @@ TEST_P(DecryptWarmPath, KnownFailuresOfSeveralWrappedKeysCostNothing) {
 TEST_P(DecryptWarmPath, AForgedPayloadCostsNothing) {
   MadeMessage message = Seal("hello", {"orders"});
   const std::string metadata = message.metadata();
-  decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
+  static_cast<void>(decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_)));
   message.payload[0] ^= 1;
   EXPECT_EQ(CostWhenWarm([&] {
               const Decision decision = decryptor_->Decrypt(metadata, message.payload, absl::MakeSpan(out_));
@@ -145,7 +145,7 @@ TEST_P(DecryptWarmPath, AForgedPayloadCostsNothing) {
 }
 
 TEST_P(DecryptWarmPath, AFailingCipherIsNotNowWhateverTheAction) {
-  if (GetParam() != AeadChoice::kOpenSsl) GTEST_SKIP() << "only OpenSSL's can fail";
+  if (GetParam() != CipherBackend::kOpenSsl) GTEST_SKIP() << "only OpenSSL's can fail";
   options_.failure_action = ConsumerCryptoFailureAction::kDiscard;
   decryptor_ = *MessageDecryptor::Create(options_);
   const MadeMessage message = Seal("hello", {"orders"});

@@ -25,7 +25,7 @@ TEST(EncryptFailure, AFailingCipherSendsNothingInClear) {
   EncryptorOptions options;
   options.key_names = {"orders"};
   options.key_wrapper = wrapper;
-  options.aead = AeadChoice::kOpenSsl;  // the other can't fail
+  options.cipher_backend = CipherBackend::kOpenSsl;  // the other can't fail
   options.failure_action = ProducerCryptoFailureAction::kSend;
   options.background = background.options();
   const auto encryptor = *MessageEncryptor::Create(options);

@@ -19,12 +19,12 @@ using testing::Allocations;
 using testing::FakeKeyWrapper;
 using testing::LiveContextAllocations;
 
-class EncryptWarmPath : public ::testing::TestWithParam<AeadChoice> {
+class EncryptWarmPath : public ::testing::TestWithParam<CipherBackend> {
  protected:
   EncryptWarmPath() {
     options_.key_names = {"orders", "audit"};
     options_.key_wrapper = std::make_shared<FakeKeyWrapper>();
-    options_.aead = GetParam();
+    options_.cipher_backend = GetParam();
     options_.background.mode = Background::Mode::kMaintain;
     options_.background.clock = [this] {
       ++clock_reads_;

@@ -33,9 +33,9 @@ struct Cost {
 class UnwrapFailure : public ::testing::Test {
  protected:
   UnwrapFailure() {
-    std::map<std::string, SecretBytes> private_pems;
-    private_pems["rsa"] = SecretBytes::CopyOf(TestKey("rsa-2048.private.pem"));
-    private_pems["ec"] = SecretBytes::CopyOf(TestKey("p-256.private.pem"));
+    std::multimap<std::string, SecretBytes> private_pems;
+    private_pems.emplace("rsa", SecretBytes::CopyOf(TestKey("rsa-2048.private.pem")));
+    private_pems.emplace("ec", SecretBytes::CopyOf(TestKey("p-256.private.pem")));
     wrapper_ = LocalKeyWrapper(KeysInMemory({{"ec", TestKey("p-256.public.pem")}}, std::move(private_pems)));
   }
 

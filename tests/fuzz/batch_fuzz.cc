@@ -13,10 +13,6 @@
 namespace pulseal::framing {
 namespace {
 
-bool IsInside(std::string_view part, std::string_view whole) {
-  return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
-}
-
 void CheckMessage(const SingleMessage& message, std::string_view batch) {
   FUZZ_CHECK(IsInside(message.payload, batch));
   FUZZ_CHECK(IsInside(message.partition_key.value_or(""), batch));

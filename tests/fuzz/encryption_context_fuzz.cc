@@ -15,7 +15,7 @@ namespace {
 auto WithoutKeys(const EncryptionContext& context) {
   return std::tie(context.nonce, context.algorithm, context.producer_name, context.chunk_uuid, context.sequence_id,
                   context.publish_time, context.num_messages_in_batch, context.num_chunks, context.chunk_id,
-                  context.compression, context.uncompressed_size);
+                  context.total_chunk_size, context.compression, context.uncompressed_size);
 }
 
 bool SameKeys(const std::vector<WrappedKey>& a, const std::vector<WrappedKey>& b) {
@@ -39,6 +39,7 @@ void CheckAgainstProtobuf(std::string_view metadata, const EncryptionContext& co
   FUZZ_CHECK(context.num_messages_in_batch.value_or(1) == message.num_messages_in_batch());
   FUZZ_CHECK(context.num_chunks == message.num_chunks_from_msg());
   FUZZ_CHECK(context.chunk_id == message.chunk_id());
+  FUZZ_CHECK(context.total_chunk_size == message.total_chunk_msg_size());
   FUZZ_CHECK(context.compression == message.compression());
   FUZZ_CHECK(context.uncompressed_size == message.uncompressed_size());
 }

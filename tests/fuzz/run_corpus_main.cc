@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Usage: TARGET_fuzz PATH...: hands each file (those of a folder too) to the fuzz target: whole, cut at up to 256
-// places, and with up to 1,024 single bits flipped. For builds without libFuzzer.
+// places, with up to 1,024 single bits flipped, and changed up to 256 times by the target's own mutator where it has one.
+// For builds without libFuzzer.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "tests/fuzz/fuzz.h"
 
+#pragma weak LLVMFuzzerCustomMutator
+
 namespace {
+
+std::minstd_rand random_numbers(1);
 
 std::vector<std::filesystem::path> FilesOf(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) return {path};
@@ -43,6 +49,21 @@ void Run(const std::string& bytes) {
 // The distance at which at most `most` of `count` places are visited.
 size_t Stride(size_t count, size_t most) { return std::max<size_t>(1, (count + most - 1) / most); }
 
+size_t RunMutants(const std::string& bytes) {
+  constexpr size_t kMostMutants = 256, kRoom = 64;
+  if (LLVMFuzzerCustomMutator == nullptr) return 0;
+  std::string mutant = bytes;
+  for (size_t i = 0; i < kMostMutants; ++i) {
+    const size_t size = mutant.size();
+    mutant.resize(size + kRoom);
+    mutant.resize(LLVMFuzzerCustomMutator(reinterpret_cast<uint8_t*>(mutant.data()), size, mutant.size(),
+                                          static_cast<unsigned>(random_numbers())));
+    Run(mutant);
+    if (i % 4 == 3) mutant = bytes;
+  }
+  return kMostMutants;
+}
+
 size_t RunVariants(std::string bytes) {
   size_t runs = 1;
   Run(bytes);
@@ -53,10 +74,17 @@ size_t RunVariants(std::string bytes) {
     Run(bytes);
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ flip);
   }
-  return runs;
+  return runs + RunMutants(bytes);
 }
 
 }  // namespace
+
+// A bit flipped, or a byte more.
+size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t most) {
+  if (size < most && random_numbers() % 4 == 0) data[size++] = static_cast<uint8_t>(random_numbers());
+  if (size > 0) data[random_numbers() % size] ^= static_cast<uint8_t>(1 << random_numbers() % 8);
+  return size;
+}
 
 int main(int argc, char** argv) {
   size_t files = 0, runs = 0;

@@ -29,13 +29,13 @@ class NullBackend final : public AeadBackend {
   absl::StatusOr<std::unique_ptr<AeadContext>> NewContext(std::string_view) const override {
     return std::make_unique<NullContext>();
   }
-  AeadChoice kind() const override { return AeadChoice::kOpenSsl; }
+  CipherBackend kind() const override { return CipherBackend::kOpenSsl; }
 };
 
 }  // namespace
 
 // In place of the library's.
-absl::StatusOr<std::shared_ptr<const AeadBackend>> ChooseAead(AeadChoice, const OpenSslSource&) {
+absl::StatusOr<std::shared_ptr<const AeadBackend>> ChooseAead(CipherBackend, const OpenSslSource&) {
   return std::make_shared<NullBackend>();
 }
 
@@ -104,7 +104,8 @@ int main(int argc, char** argv) {
   using Action = pulseal::Decision::Action;
   const Action expected = operation == "undecryptable" ? Action::kFail : Action::kDeliver;
   Work work = NewWork(expected == Action::kDeliver);
-  work.decryptor->Decrypt(work.metadata, work.sealed, absl::MakeSpan(work.opened));  // the cache is warm from here on
+  // The cache is warm from here on.
+  static_cast<void>(work.decryptor->Decrypt(work.metadata, work.sealed, absl::MakeSpan(work.opened)));
   const long messages = std::strtol(argv[2], nullptr, 10);
   operation == "encrypt" ? CountedEncrypt(work, messages) : CountedDecrypt(work, messages, expected);
 }

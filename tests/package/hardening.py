@@ -3,6 +3,8 @@
 import re
 import subprocess
 
+PAGE = 4096
+
 
 def run(*command):
     return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout
@@ -29,4 +31,6 @@ def missing(binary, is_program):
         # The processor enforces it only where the C library's start-up code has it too, which isn't ours to build.
         code = run("objdump", "-d", "--no-show-raw-insn", binary)
         found["marked targets of indirect jumps"] = code.count("endbr64") > 100
+        steps = re.findall(r"\bsub +\$0x([0-9a-f]{1,8}),%rsp", code)  # not -128, which is shorter than to add 128
+        found["no step over the guard page below the stack"] = all(int(step, 16) <= PAGE for step in steps)
     return [what for what, is_there in found.items() if not is_there]

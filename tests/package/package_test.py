@@ -20,6 +20,10 @@ WORK = Path(sys.argv[2]).resolve()
 VERSION = re.search(r'PULSEAL_VERSION_STRING "(.*)"', (SOURCE / "include/pulseal/version.h").read_text())[1]
 SONAME_VERSION = VERSION.rpartition(".")[0]
 HERE = SOURCE / "tests/package"
+# What a library that prompts, logs, exits, starts programs, writes files or phones home has to call.
+NEVER_CALLED = re.compile("p?writev?|(__)?v?[fd]?printf(_chk)?|f?puts|fwrite|putchar|perror|syslog|_?exit|quick_exit|abort|"
+                          "system|popen|execve|posix_spawn|fork|socket|connect|sendto|getaddrinfo|getpass|isatty|UI_new|"
+                          "rename|unlink|mkdir|_ZSt[0-9]+w?(cout|cerr|clog|cin)")
 COMPILERS = ["g++"] + ([c] if (c := shutil.which("clang++-14")) else [])
 
 
@@ -128,6 +132,13 @@ class Shared(InstalledCase, unittest.TestCase):
     def test_hardened(self):
         for path in self.shared_libraries().values():
             self.assertEqual(hardening.missing(path, is_program=False), [])
+
+    def test_neither_prints_nor_exits_nor_writes_nor_connects(self):
+        for path in self.shared_libraries().values():
+            symbols = run("nm", "-D", "--undefined-only", path).splitlines()
+            called = [symbol.split()[-1].partition("@")[0] for symbol in symbols]
+            self.assertIn("memcpy", called)
+            self.assertEqual(list(filter(NEVER_CALLED.fullmatch, called)), [])
 
     def test_only_public_symbols_show(self):
         words = set()

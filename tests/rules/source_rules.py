@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the sources' rules: who may include whom, a licence line in each file, no paths of somebody's machine.
+"""Checks the sources' rules: who may include whom, locks that clang checks, a licence line in each file, no paths of somebody's
+machine.
 
 usage: source_rules.py SOURCE_DIR      prints FILE:LINE: what is wrong, and ends with 1 if anything is
 """
@@ -14,6 +15,12 @@ OUR_FOLDERS = ("pulseal/", "lib/", "tools/", "bench/", "examples/", "tests/", "p
 
 # What "pulseal bench" compares with: lib/crypto itself is hidden in the shared library.
 SEES_OPENSSL = ("lib/crypto/", "bench/", "tests/", "tools/pulseal/raw_aead.cc", "tools/pulseal/websocket_connection.cc")
+
+# clang's -Wthread-safety checks lib/mutex.h's locks, and no others. Benchmarks and tests may do without.
+LOCK = re.compile(r"\b(?:std::(?:\w*mutex|lock_guard|unique_lock|scoped_lock|shared_lock|condition_variable\w*)|absl::\w*Mutex\w*"
+                  r"|pthread_(?:mutex|rwlock|spin|cond)_\w+)\b")
+CHECKED_LOCKS = ("include/", "lib/", "tools/", "examples/")
+OWN_LOCKS = ("lib/mutex.h", "examples/pulsar_client/transport.cc")  # where it's said why
 
 SOURCE_SUFFIXES = {".h", ".cc", ".py", ".sh", ".cmake", ".proto", ".map"}
 SKIPPED_FOLDERS = {"build", ".git", "__pycache__"}
@@ -57,7 +64,8 @@ def violation(file, include):
         return None if allowed else "public headers name the standard library, absl::Status, StatusOr and Span only"
     if in_(("tools/", "examples/")):
         own = file.split("/")[0] + "/"
-        if include.startswith(OUR_FOLDERS) and not include.startswith(("pulseal/", own)):
+        allowed = ("pulseal/", own, "lib/mutex.h") if own == "tools/" else ("pulseal/", own)  # a header by itself
+        if include.startswith(OUR_FOLDERS) and not include.startswith(allowed):
             return f"{own} includes public headers only"
     if in_("bench/") and include.startswith(OUR_FOLDERS) and not include.startswith(("pulseal/", "bench/", "lib/crypto/", "proto/")):
         return "bench/ includes public headers and lib/crypto only"
@@ -78,6 +86,15 @@ def check_includes(file, lines):
         why = match and violation(file, match[1])
         if why:
             yield number, f"includes {match[1]}: {why}"
+
+
+def check_locks(file, lines):
+    if not file.startswith(CHECKED_LOCKS) or file in OWN_LOCKS:
+        return
+    for number, line in enumerate(lines, 1):
+        match = LOCK.search(line.split("//")[0])
+        if match:
+            yield number, f"{match[0]}: Mutex, MutexLock and CondVar of lib/mutex.h are what clang checks"
 
 
 def check_licence(lines):
@@ -114,6 +131,7 @@ def problems(root):
             found += check_licence(lines)
         if path.suffix in (".h", ".cc"):
             found += check_includes(relative, lines)
+            found += check_locks(relative, lines)
         for number, what in found:
             yield f"{relative}:{number}: {what}"
 

@@ -61,11 +61,21 @@ class SourceRules(unittest.TestCase):
             ("tests/unit/a_test.cc", "proto/pulsar_metadata.pb.h"), ("bench/textbook.cc", "proto/pulsar_metadata.pb.h"),
             ("examples/pulsar_client/frame.h", "examples/pulsar_client/pulsar_commands.pb.h"),
             ("tools/pulseal/main.cc", "tools/pulseal/command.h"), ("tools/pulseal/main.cc", "pulseal/framing/entry.h"),
+            ("tools/pulseal/websocket_connection.cc", "lib/mutex.h"),
             ("lib/crypto/random.cc", "lib/status.h"), ("lib/error.cc", "absl/strings/str_cat.h"),
             ("include/pulseal/error.h", "absl/status/status.h"), ("include/pulseal/error.h", "pulseal/export.h"),
             ("include/pulseal/error.h", "cstdint"), ("lib/key_file.cc", "sys/stat.h"),
         ):
             self.expect_allowed(file, include)
+
+    def test_locks_that_clang_checks(self):
+        for lock in ("std::mutex m;", "const std::lock_guard lock(m);", "std::condition_variable_any c;", "std::shared_mutex m;",
+                     "absl::MutexLock lock(&m);", "pthread_mutex_lock(&m);", "std::unique_lock<std::mutex> lock(m);"):
+            for file in ("lib/a.cc", "include/pulseal/a.h", "tools/pulseal/a.cc", "examples/a.cc"):
+                self.assertEqual(len(self.problems_of(file, LICENCE + f"  {lock}\n")), 1, (file, lock))
+            for file in ("lib/mutex.h", "tests/unit/a_test.cc", "bench/a.cc"):
+                self.assertEqual(self.problems_of(file, LICENCE + f"  {lock}\n"), [], (file, lock))
+        self.assertEqual(self.problems_of("lib/a.cc", LICENCE + "Mutex m;  // not std::mutex\n"), [])
 
     def test_licence_line(self):
         for file in ("lib/a.cc", "include/pulseal/a.h", "tools/a.sh", "tests/a.py", "cmake/a.cmake", "CMakeLists.txt", ".ci/run"):

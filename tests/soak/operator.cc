@@ -66,12 +66,12 @@ void Operator::ComeAndGo(Backend& backend) {
   EncryptorOptions to;
   to.key_names = AnyKeyNames();
   to.key_reader = shared_.keys;
-  to.aead = backend.encryptor->aead();
+  to.cipher_backend = backend.encryptor->cipher_backend();
   auto encryptor = MessageEncryptor::Create(std::move(to));
   if (!encryptor.ok()) return shared_.violations.Add(encryptor.status().ToString());
   DecryptorOptions from;
   from.key_reader = shared_.keys;
-  from.aead = backend.decryptor->aead();
+  from.cipher_backend = backend.decryptor->cipher_backend();
   const auto decryptor = MessageDecryptor::Create(std::move(from)).value();
   std::string out, fields, opened;
   const absl::Status sealed = (*encryptor)->Encrypt("hello", &out, &fields).status();

@@ -84,12 +84,12 @@ class FlakyReader final : public CryptoKeyReader {
 };
 
 // None where there is no such AEAD. The flaky reader's first answer may be "not now".
-std::unique_ptr<MessageEncryptor> NewEncryptor(AeadChoice aead, Shared& shared) {
+std::unique_ptr<MessageEncryptor> NewEncryptor(CipherBackend aead, Shared& shared) {
   EncryptorOptions options;
   options.key_names = {"orders", "audit", "rolled"};
   options.key_reader = shared.flaky_keys;
   options.rotation.messages = 2000;
-  options.aead = aead;
+  options.cipher_backend = aead;
   auto encryptor = MessageEncryptor::Create(options);
   if (absl::IsUnavailable(encryptor.status())) encryptor = MessageEncryptor::Create(options);
   if (encryptor.ok()) return *std::move(encryptor);
@@ -98,7 +98,7 @@ std::unique_ptr<MessageEncryptor> NewEncryptor(AeadChoice aead, Shared& shared) 
 }
 
 // Limits so low that each is met: caches overflow, failures expire, the budget for unwrapping runs out.
-std::unique_ptr<MessageDecryptor> NewDecryptor(AeadChoice aead, ConsumerCryptoFailureAction action,
+std::unique_ptr<MessageDecryptor> NewDecryptor(CipherBackend aead, ConsumerCryptoFailureAction action,
                                                const Shared& shared) {
   DecryptorOptions options;
   options.key_reader = shared.flaky_keys;
@@ -109,15 +109,15 @@ std::unique_ptr<MessageDecryptor> NewDecryptor(AeadChoice aead, ConsumerCryptoFa
   options.cache_max_failures = 500;
   options.max_pending = 16;
   options.failure_ttl = std::chrono::seconds(1);
-  options.aead = aead;
+  options.cipher_backend = aead;
   return MessageDecryptor::Create(std::move(options)).value();
 }
 
 // One for each AEAD that there is.
 std::vector<std::unique_ptr<Backend>> NewBackends(Shared& shared) {
-  const std::pair<AeadChoice, ConsumerCryptoFailureAction> wanted[] = {
-      {AeadChoice::kOpenSsl, ConsumerCryptoFailureAction::kDiscard},
-      {AeadChoice::kIpsecMb, ConsumerCryptoFailureAction::kConsume}};
+  const std::pair<CipherBackend, ConsumerCryptoFailureAction> wanted[] = {
+      {CipherBackend::kOpenSsl, ConsumerCryptoFailureAction::kDiscard},
+      {CipherBackend::kIpsecMb, ConsumerCryptoFailureAction::kConsume}};
   std::vector<std::unique_ptr<Backend>> backends;
   for (const auto& [aead, action] : wanted) {
     std::unique_ptr<MessageEncryptor> encryptor = NewEncryptor(aead, shared);
@@ -247,6 +247,7 @@ void PrintSummary(const Lines& lines, const std::vector<std::unique_ptr<Backend>
 }
 
 int Soak(const Arguments& arguments) {
+  std::thread([] {}).join();  // with the first one ThreadSanitizer starts a thread of its own, which stays
   const ProcessSample start = TakeSample();
   Shared shared;
   shared.flaky_keys = std::make_shared<FlakyReader>(shared.keys);

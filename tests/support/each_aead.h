@@ -7,19 +7,19 @@
 #include <string>
 
 #include "lib/crypto/aead.h"
-#include "pulseal/aead_choice.h"
+#include "pulseal/cipher_backend.h"
 
 namespace pulseal::testing {
 
 // Every one that this build, processor and installed library have: for INSTANTIATE_TEST_SUITE_P, with AeadName.
-inline ::testing::internal::ParamGenerator<AeadChoice> EachAead() {
-  const bool has_ipsec_mb = crypto::ChooseAead(AeadChoice::kIpsecMb, {}).ok();
-  if (!has_ipsec_mb) return ::testing::Values(AeadChoice::kOpenSsl);
-  return ::testing::Values(AeadChoice::kOpenSsl, AeadChoice::kIpsecMb);
+inline ::testing::internal::ParamGenerator<CipherBackend> EachAead() {
+  const bool has_ipsec_mb = crypto::ChooseAead(CipherBackend::kIpsecMb, {}).ok();
+  if (!has_ipsec_mb) return ::testing::Values(CipherBackend::kOpenSsl);
+  return ::testing::Values(CipherBackend::kOpenSsl, CipherBackend::kIpsecMb);
 }
 
-inline std::string AeadName(const ::testing::TestParamInfo<AeadChoice>& aead) {
-  return aead.param == AeadChoice::kOpenSsl ? "OpenSsl" : "IpsecMb";
+inline std::string AeadName(const ::testing::TestParamInfo<CipherBackend>& aead) {
+  return aead.param == CipherBackend::kOpenSsl ? "OpenSsl" : "IpsecMb";
 }
 
 }  // namespace pulseal::testing

@@ -74,13 +74,14 @@ void FakeKeyWrapper::Release() {
   }
 }
 
-bool FakeKeyWrapper::ReleaseOne() {
+bool FakeKeyWrapper::ReleaseOne(size_t behind) {
   std::function<void()> answer;
   {
     MutexLock lock(mutex_);
-    if (held_.empty()) return false;
-    answer = std::move(held_.front());
-    held_.pop_front();
+    if (held_.size() <= behind) return false;
+    const auto one = held_.begin() + static_cast<std::ptrdiff_t>(behind);
+    answer = std::move(*one);
+    held_.erase(one);
   }
   answer();
   return true;

@@ -48,9 +48,9 @@ class FakeKeyWrapper final : public KeyWrapper {
   // Run at the beginning of each call, on its thread and without a lock.
   void SetBeforeCall(std::function<void(const std::string& key_name)> before_call);
 
-  // Answers every held call, or the one that waits longest (false: none).
+  // Answers every held call, or one: that behind which `behind` wait longer (false: none).
   void Release();
-  bool ReleaseOne();
+  bool ReleaseOne(size_t behind = 0);
   void WaitForHeld(size_t count);  // until at least so many are held
 
   size_t wraps() const;

@@ -9,9 +9,8 @@
 #include "tests/support/fake_key_wrapper.h"
 
 namespace pulseal::testing {
-namespace {
 
-std::string Encrypted(std::string_view plaintext, std::string_view data_key, const std::string& nonce) {
+std::string SealPayload(std::string_view plaintext, std::string_view data_key, std::string_view nonce) {
   static const auto& backend = *new auto(crypto::OpenSslAead({}));
   if (!backend.ok()) abort();
   auto context = (*backend)->NewContext(data_key);
@@ -24,7 +23,13 @@ std::string Encrypted(std::string_view plaintext, std::string_view data_key, con
   return sealed;
 }
 
-}  // namespace
+std::optional<std::string> SealPayloadFor(std::string_view metadata, std::string_view plaintext) {
+  const absl::StatusOr<EncryptionContext> context = ParseEncryptionContext(metadata);
+  if (!context.ok() || context->keys.empty() || context->nonce.size() != kNonceSize) return std::nullopt;
+  const std::string data_key = FakeKeyWrapper::DataKeyIn(context->keys[0].bytes);
+  if (data_key.size() != 16 && data_key.size() != 24 && data_key.size() != 32) return std::nullopt;
+  return SealPayload(plaintext, data_key, context->nonce);
+}
 
 std::string MadeMessage::metadata() const {
   EncryptionContext context;
@@ -44,7 +49,7 @@ MadeMessage Seal(std::string_view plaintext, const std::vector<std::string>& key
   for (const std::string& name : key_names) {
     message.keys.push_back(WrappedKey{name, FakeKeyWrapper::WrappedBytes(data_key), {}});
   }
-  message.payload = Encrypted(plaintext, data_key, message.nonce);
+  message.payload = SealPayload(plaintext, data_key, message.nonce);
   return message;
 }
 

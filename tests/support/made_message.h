@@ -25,6 +25,13 @@ struct MadeMessage {
   std::string metadata() const;
 };
 
+// `plaintext` as ciphertext and tag, under a data key of 16, 24 or 32 bytes and a nonce of 12.
+std::string SealPayload(std::string_view plaintext, std::string_view data_key, std::string_view nonce);
+
+// The same by somebody who knows the first of the data keys that FakeKeyWrapper has wrapped in `metadata`, as all do who have
+// a public key; nothing where that, or the nonce, is of no use.
+std::optional<std::string> SealPayloadFor(std::string_view metadata, std::string_view plaintext);
+
 // `plaintext` sealed with `data_key` (16, 24 or 32 bytes) and wrapped for each of `key_names` as FakeKeyWrapper does.
 MadeMessage Seal(std::string_view plaintext, const std::vector<std::string>& key_names,
                  std::string_view data_key = "a data key that has 32 bytes ...");

@@ -81,10 +81,10 @@ Classes EciesTags(KeyWrapper& wrapper, Random& random) {
 
 std::shared_ptr<KeyWrapper> Wrapper() {
   std::map<std::string, std::string> public_pems;
-  std::map<std::string, SecretBytes> private_pems;
+  std::multimap<std::string, SecretBytes> private_pems;
   for (const auto& [name, file] : {std::pair("rsa", "rsa-2048"), std::pair("ec", "p-256")}) {
     public_pems[name] = TestKey(std::string(file) + ".public.pem");
-    private_pems[name] = SecretBytes::CopyOf(TestKey(std::string(file) + ".private.pem"));
+    private_pems.emplace(name, SecretBytes::CopyOf(TestKey(std::string(file) + ".private.pem")));
   }
   return LocalKeyWrapper(KeysInMemory(std::move(public_pems), std::move(private_pems)));
 }

@@ -29,15 +29,15 @@ std::string Random(size_t size) {
   return bytes;
 }
 
-std::shared_ptr<const AeadBackend> Backend(AeadChoice choice) {
+std::shared_ptr<const AeadBackend> Backend(CipherBackend choice) {
   absl::StatusOr<std::shared_ptr<const AeadBackend>> backend = ChooseAead(choice, {});
   EXPECT_TRUE(backend.ok()) << backend.status();
   return *std::move(backend);
 }
 
-class Aead : public ::testing::TestWithParam<AeadChoice> {
+class Aead : public ::testing::TestWithParam<CipherBackend> {
  protected:
-  static std::unique_ptr<AeadContext> Context(const std::string& key, AeadChoice choice = GetParam()) {
+  static std::unique_ptr<AeadContext> Context(const std::string& key, CipherBackend choice = GetParam()) {
     absl::StatusOr<std::unique_ptr<AeadContext>> context = Backend(choice)->NewContext(key);
     EXPECT_TRUE(context.ok()) << context.status();
     return *std::move(context);
@@ -190,7 +190,7 @@ TEST_P(Aead, GivesOpenSslsBytes) {
   for (const size_t key_size : {16, 24, 32}) {
     const GuardedBuffer key(Random(key_size));
     const auto ours = Context(std::string(key.view())),
-               openssl = Context(std::string(key.view()), AeadChoice::kOpenSsl);
+               openssl = Context(std::string(key.view()), CipherBackend::kOpenSsl);
     for (const size_t size : sizes) {
       SCOPED_TRACE(size);
       const GuardedBuffer nonce(Random(kNonceSize)), data(Random(size % 50)), plaintext(Random(size));
@@ -217,7 +217,7 @@ TEST_P(Aead, AgreesWithOpenSslOnWhateverComes) {
   for (int i = 0; i < 600; ++i) {
     SCOPED_TRACE(i);
     const std::string key = bytes(16 + 8 * (random() % 3)), nonce = bytes(kNonceSize);
-    const auto ours = Context(key), openssl = Context(key, AeadChoice::kOpenSsl);
+    const auto ours = Context(key), openssl = Context(key, CipherBackend::kOpenSsl);
     const size_t size = random() % (size_t{1} << random() % 18);  // up to 128 KiB, small ones as often as large ones
     const std::string data = bytes(random() % 3 == 0 ? random() % 300 : 0), plaintext = bytes(size);
 
@@ -244,7 +244,7 @@ TEST_P(Aead, AgreesWithOpenSslOnWhateverComes) {
 }
 
 TEST_P(Aead, RefusesWhatIsTooLongUntouched) {
-  if (GetParam() == AeadChoice::kOpenSsl) GTEST_SKIP() << "OpenSSL takes an int, which its caller must keep to";
+  if (GetParam() == CipherBackend::kOpenSsl) GTEST_SKIP() << "OpenSSL takes an int, which its caller must keep to";
   const std::unique_ptr<AeadContext> context = Context(std::string(32, 'k'));
   const std::string nonce(kNonceSize, 'n');
   char out[kTagSize] = {'?'};

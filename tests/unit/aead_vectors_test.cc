@@ -36,9 +36,9 @@ std::string Oddity(const Vector& vector) {
   return vector.Text("aad").empty() ? "" : " with associated data";
 }
 
-class AeadVectors : public testing::DecryptorFixture, public ::testing::WithParamInterface<AeadChoice> {
+class AeadVectors : public testing::DecryptorFixture, public ::testing::WithParamInterface<CipherBackend> {
  protected:
-  AeadVectors() { options_.aead = GetParam(); }
+  AeadVectors() { options_.cipher_backend = GetParam(); }
 
   static std::string OutcomeInContext(const crypto::AeadBackend& backend, const Vector& vector) {
     const std::string nonce = vector.Bytes("nonce"), data = vector.Bytes("aad"), plaintext = vector.Bytes("plaintext"),

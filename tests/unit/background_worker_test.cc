@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <stdexcept>
@@ -22,6 +23,7 @@
 namespace pulseal {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
@@ -86,6 +88,37 @@ TEST(BackgroundWorker, TimeIsTheInjectedClocksOrGoesOnByItself) {
   const nanoseconds before = worker->Now();
   EXPECT_GT(before, seconds(0));
   EXPECT_GE(worker->Now(), before);
+}
+
+TEST(BackgroundWorker, TimeStandsStillWhereTheClockGoesBackAndGoesOnFromThere) {
+  nanoseconds clock = seconds(100);
+  const auto worker = BackgroundWorker::Create(Options(Mode::kMaintain, [&clock] { return clock; }));
+  EXPECT_EQ(worker->Now(), seconds(100));
+  clock = seconds(99);  // as between processors that disagree: soon caught up
+  EXPECT_EQ(worker->Now(), seconds(100));
+  clock = seconds(101);
+  EXPECT_EQ(worker->Now(), seconds(101));
+  clock = -hours(1);
+  EXPECT_EQ(worker->Now(), seconds(101));
+  clock += seconds(5);
+  EXPECT_EQ(worker->Now(), seconds(106));
+  clock += hours(1);
+  EXPECT_EQ(worker->Now(), seconds(106) + hours(1));
+}
+
+TEST(BackgroundWorker, MaintainRunsWhatIsDueThoughTheClockWentBack) {
+  nanoseconds clock = hours(2);
+  int ran = 0;
+  const auto worker = BackgroundWorker::Create(Options(Mode::kMaintain, [&clock] { return clock; }));
+  worker->After(seconds(10), [&ran] { ++ran; });
+  clock -= hours(1);
+  worker->Maintain();
+  clock += seconds(9);
+  worker->Maintain();
+  EXPECT_EQ(ran, 0);
+  clock += seconds(1);
+  worker->Maintain();
+  EXPECT_EQ(ran, 1);
 }
 
 // ---- the embedder's executor
@@ -196,6 +229,10 @@ TEST(BackgroundWorker, AnExecutorThatRunsWorkInsideTheCallAgainstItsContractRuns
 
 class MaintainTest : public ::testing::Test {
  protected:
+  ~MaintainTest() override {
+    if (worker_ != nullptr) worker_->Stop();  // as every owner does: work that is dropped may ask for more
+  }
+
   Work Say(const char* word) {
     return [this, word] { said_.emplace_back(word); };
   }
@@ -255,6 +292,26 @@ TEST_F(MaintainTest, WorkMayDropTheLastReference) {
   EXPECT_THAT(said_, ElementsAre("next"));
 }
 
+TEST_F(MaintainTest, WorkIsForgottenWhenWhatNeedsItIsGone) {
+  const auto mark = std::make_shared<int>(), needed = std::make_shared<int>();
+  for (int i = 0; i < 10000; ++i) {
+    worker_->AfterUnlessGone(std::make_shared<int>(), seconds(1), [mark, this] { Say("not needed")(); });
+    if (i % 1000 == 0) worker_->AfterUnlessGone(needed, seconds(1), Say("needed"));
+    ASSERT_LT(mark.use_count(), 200);
+  }
+  now_ += seconds(1);
+  worker_->Maintain();
+  EXPECT_EQ(std::count(said_.begin(), said_.end(), "needed"), 10);
+}
+
+TEST_F(MaintainTest, WhatIsForgottenGoesWithNoLockHeld) {
+  for (int i = 0; i < 100; ++i) {
+    worker_->AfterUnlessGone({}, seconds(1), [guard = Guard([this] { worker_->Run(Say("gone")); })] {});
+  }
+  worker_->Maintain();
+  EXPECT_FALSE(said_.empty());
+}
+
 TEST_F(MaintainTest, StopLetsDroppedWorkGoWithNoLockHeld) {
   worker_->Run([guard = Guard([this] { worker_->Run(Say("later")); })] {});
   worker_->Stop();
@@ -285,6 +342,14 @@ class OwnThreadTest : public ::testing::Test {
   std::shared_ptr<BackgroundWorker> worker_ = BackgroundWorker::Create(Options(Mode::kOwnThread, MakeClock()));
   Count ran_;
 };
+
+TEST_F(OwnThreadTest, RunsWhatIsDueThoughTheClockWentBack) {
+  worker_->After(seconds(10), [&] { ran_.Up(); });
+  Advance(-hours(1));
+  worker_->Now();
+  Advance(seconds(10));
+  EXPECT_TRUE(ran_.WaitFor(1));
+}
 
 TEST_F(OwnThreadTest, RunsWorkOnAnotherThread) {
   std::thread::id thread;
@@ -334,6 +399,14 @@ TEST_F(OwnThreadTest, TimersRunInOrderOfTheirTimeAndNotBefore) {
   Advance(seconds(2));
   ASSERT_TRUE(ran_.WaitFor(3));
   EXPECT_THAT(said, ElementsAre("first", "second", "third"));
+}
+
+TEST_F(OwnThreadTest, WorkIsForgottenWhenWhatNeedsItIsGone) {
+  const auto mark = std::make_shared<int>();
+  for (int i = 0; i < 10000; ++i) {
+    worker_->AfterUnlessGone(std::make_shared<int>(), seconds(3600), [mark] {});
+    ASSERT_LT(mark.use_count(), 200);
+  }
 }
 
 TEST_F(OwnThreadTest, ATimerThreadThatEndedIsStartedAgain) {

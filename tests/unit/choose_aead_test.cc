@@ -20,27 +20,27 @@ namespace {
 
 using ::testing::HasSubstr;
 
-bool HasIpsecMb() { return ChooseAead(AeadChoice::kIpsecMb, {}).ok(); }
+bool HasIpsecMb() { return ChooseAead(CipherBackend::kIpsecMb, {}).ok(); }
 
-AeadChoice Chosen(const OpenSslSource& source) {
-  const auto backend = ChooseAead(AeadChoice::kAutomatic, source);
+CipherBackend Chosen(const OpenSslSource& source) {
+  const auto backend = ChooseAead(CipherBackend::kAutomatic, source);
   EXPECT_TRUE(backend.ok()) << backend.status();
-  return backend.ok() ? (*backend)->kind() : AeadChoice::kAutomatic;
+  return backend.ok() ? (*backend)->kind() : CipherBackend::kAutomatic;
 }
 
 TEST(ChooseAeadTest, AutomaticIsIpsecMbWhereOpenSslHasNoVaesCode) {
   const bool is_ipsec_mb = HasIpsecMb() && OpenSSL_version_num() < 0x30200000UL;
-  EXPECT_EQ(Chosen({}), is_ipsec_mb ? AeadChoice::kIpsecMb : AeadChoice::kOpenSsl);
+  EXPECT_EQ(Chosen({}), is_ipsec_mb ? CipherBackend::kIpsecMb : CipherBackend::kOpenSsl);
 }
 
 TEST(ChooseAeadTest, OpenSslCanBeForced) {
-  EXPECT_EQ((*ChooseAead(AeadChoice::kOpenSsl, {}))->kind(), AeadChoice::kOpenSsl);
+  EXPECT_EQ((*ChooseAead(CipherBackend::kOpenSsl, {}))->kind(), CipherBackend::kOpenSsl);
 }
 
 TEST(ChooseAeadTest, IpsecMbForcedIsUsedOrRefused) {
-  const auto backend = ChooseAead(AeadChoice::kIpsecMb, {});
+  const auto backend = ChooseAead(CipherBackend::kIpsecMb, {});
   if (backend.ok()) {
-    EXPECT_EQ((*backend)->kind(), AeadChoice::kIpsecMb);
+    EXPECT_EQ((*backend)->kind(), CipherBackend::kIpsecMb);
     return;
   }
   EXPECT_EQ(backend.status().code(), absl::StatusCode::kFailedPrecondition);
@@ -50,10 +50,10 @@ TEST(ChooseAeadTest, IpsecMbForcedIsUsedOrRefused) {
 
 TEST(ChooseAeadTest, AContextOfTheEmbeddersOwnIsObeyed) {
   const std::unique_ptr<OSSL_LIB_CTX, decltype(&OSSL_LIB_CTX_free)> context(OSSL_LIB_CTX_new(), OSSL_LIB_CTX_free);
-  EXPECT_EQ(Chosen({context.get(), ""}), AeadChoice::kOpenSsl);
-  EXPECT_EQ(Chosen({nullptr, "provider=default"}), AeadChoice::kOpenSsl);
+  EXPECT_EQ(Chosen({context.get(), ""}), CipherBackend::kOpenSsl);
+  EXPECT_EQ(Chosen({nullptr, "provider=default"}), CipherBackend::kOpenSsl);
   for (const OpenSslSource& source : {OpenSslSource{context.get(), ""}, OpenSslSource{nullptr, "provider=default"}}) {
-    const absl::Status status = ChooseAead(AeadChoice::kIpsecMb, source).status();
+    const absl::Status status = ChooseAead(CipherBackend::kIpsecMb, source).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(ReasonOf(status), Reason::kMisuse);
     EXPECT_THAT(status.message(), HasSubstr("kAutomatic"));
@@ -62,8 +62,8 @@ TEST(ChooseAeadTest, AContextOfTheEmbeddersOwnIsObeyed) {
 
 TEST(ChooseAeadTest, FipsDefaultsAreObeyed) {
   EVP_default_properties_enable_fips(nullptr, 1);
-  const absl::Status automatic = ChooseAead(AeadChoice::kAutomatic, {}).status();
-  const absl::Status forced = ChooseAead(AeadChoice::kIpsecMb, {}).status();
+  const absl::Status automatic = ChooseAead(CipherBackend::kAutomatic, {}).status();
+  const absl::Status forced = ChooseAead(CipherBackend::kIpsecMb, {}).status();
   EVP_default_properties_enable_fips(nullptr, 0);
   EXPECT_EQ(automatic.code(), absl::StatusCode::kInternal) << "no FIPS provider is loaded, so nothing can be had";
   EXPECT_EQ(forced.code(), absl::StatusCode::kInvalidArgument);
@@ -90,7 +90,7 @@ class Wrong final : public AeadContext {
 class WrongBackend final : public AeadBackend {
  public:
   WrongBackend(size_t key_size, size_t size) : key_size_(key_size), size_(size) {}
-  AeadChoice kind() const override { return AeadChoice::kOpenSsl; }
+  CipherBackend kind() const override { return CipherBackend::kOpenSsl; }
   absl::StatusOr<std::unique_ptr<AeadContext>> NewContext(std::string_view key) const override {
     auto context = (*OpenSslAead({}))->NewContext(key);
     if (!context.ok() || key.size() != key_size_) return context;
@@ -116,28 +116,28 @@ TEST(ChooseAeadTest, EncryptorAndDecryptorTakeTheChoice) {
   DecryptorOptions from;
   to.key_wrapper = from.key_wrapper = std::make_shared<testing::FakeKeyWrapper>();
   to.background = from.background = testing::ManualBackground().options();
-  for (const AeadChoice choice : {AeadChoice::kAutomatic, AeadChoice::kOpenSsl, AeadChoice::kIpsecMb}) {
+  for (const CipherBackend choice : {CipherBackend::kAutomatic, CipherBackend::kOpenSsl, CipherBackend::kIpsecMb}) {
     const auto expected = ChooseAead(choice, {});
-    to.aead = from.aead = choice;
+    to.cipher_backend = from.cipher_backend = choice;
     const auto encryptor = MessageEncryptor::Create(to);
     const auto decryptor = MessageDecryptor::Create(from);
     EXPECT_EQ(encryptor.status(), expected.status());
     EXPECT_EQ(decryptor.status(), expected.status());
     if (!expected.ok()) continue;
-    EXPECT_EQ((*encryptor)->aead(), (*expected)->kind());
-    EXPECT_EQ((*decryptor)->aead(), (*expected)->kind());
+    EXPECT_EQ((*encryptor)->cipher_backend(), (*expected)->kind());
+    EXPECT_EQ((*decryptor)->cipher_backend(), (*expected)->kind());
   }
 }
 
 // What one library encrypts the other decrypts.
 TEST(ChooseAeadTest, EachReadsTheOthersMessages) {
   if (!HasIpsecMb()) GTEST_SKIP() << "there is only one";
-  for (const AeadChoice choice : {AeadChoice::kOpenSsl, AeadChoice::kIpsecMb}) {
+  for (const CipherBackend choice : {CipherBackend::kOpenSsl, CipherBackend::kIpsecMb}) {
     EncryptorOptions to;
     to.key_names = {"orders"};
-    to.aead = choice;
+    to.cipher_backend = choice;
     DecryptorOptions from;
-    from.aead = choice == AeadChoice::kOpenSsl ? AeadChoice::kIpsecMb : AeadChoice::kOpenSsl;
+    from.cipher_backend = choice == CipherBackend::kOpenSsl ? CipherBackend::kIpsecMb : CipherBackend::kOpenSsl;
     to.key_wrapper = from.key_wrapper = std::make_shared<testing::FakeKeyWrapper>();
     to.background = from.background = testing::ManualBackground().options();
     const auto encryptor = *MessageEncryptor::Create(to);

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/base/config.h"
 #include "lib/status.h"
 #include "pulseal/error.h"
+#include "tests/support/memory_mappings.h"
 #include "tests/support/protobuf/random_metadata.h"
 
 namespace pulseal::framing {
@@ -336,6 +338,23 @@ TEST_F(ChunkAssemblerTest, SaysWhetherToDiscard) {
   }
 }
 
+// Neither what was begun before nor what comes after waits until the clock has caught up.
+TEST_F(ChunkAssemblerTest, AfterAClockThatWentBackAgesBeginAnew) {
+  Add(Part(0, "failed"), 1);
+  ASSERT_THAT(Fail(Part(1, "failed"), 2), SizeIs(1));
+  Add(Part(0, "before"), 3);
+  now_ -= seconds(900);
+  Add(Part(0, "after"), 4);
+  EXPECT_THAT(assembler_.Expire(now_ += seconds(60)), IsEmpty());
+  EXPECT_TRUE(Add(Part(2, "failed"), 5).at(0).failed_before);
+  const Ended ended = assembler_.Expire(now_ += nanoseconds(1));
+  ASSERT_THAT(ended, SizeIs(2));
+  EXPECT_THAT(ended[0].cookies, ElementsAre(3));
+  EXPECT_THAT(ended[1].cookies, ElementsAre(4));
+  EXPECT_THAT(Add(Part(3, "failed"), 6), IsEmpty()) << "forgotten by now: begins a message";
+  ExpectNothingHeld();
+}
+
 TEST_F(ChunkAssemblerTest, GivesUpWhatGetsTooOld) {
   EXPECT_THAT(Add(Part(0, "old"), 1), IsEmpty());
   now_ += seconds(40);
@@ -421,6 +440,30 @@ TEST(ChunkLimits, ClaimsCostNothing) {
   EXPECT_THAT(assembler.Add(chunk, 1, {}), IsEmpty());
   EXPECT_LT(assembler.held_bytes(), 1000u);
 }
+
+#if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && !defined(ABSL_HAVE_THREAD_SANITIZER)  // which have such pages of their own
+// What held_bytes says is what it takes: a chunk of 9,000 bytes in a slot for secrets would take 16 KiB, for ever.
+TEST(ChunkLimits, ChunksTakeNoMemoryForKeys) {
+  const auto pages_for_keys = [] {
+    size_t bytes = 0;
+    for (const testing::MemoryMapping& mapping : testing::MemoryMappings()) {
+      if (mapping.IsLeftOutOfDumps()) bytes += mapping.end - mapping.begin;
+    }
+    return bytes;
+  };
+  ChunkAssembler assembler;
+  const size_t before = pages_for_keys();
+  for (const size_t size : {40, 500, 9000}) {
+    const std::string payload(size, 'x');
+    Chunk chunk = Part(0, std::to_string(size));
+    chunk.num_chunks = 1000;
+    chunk.total_size = 5'000'000;
+    chunk.payload = payload;
+    for (; chunk.chunk_id < 300; ++chunk.chunk_id) EXPECT_THAT(assembler.Add(chunk, 1, {}), IsEmpty());
+  }
+  EXPECT_EQ(pages_for_keys(), before);
+}
+#endif
 
 TEST(ChunkLimits, FloodsEndWithinTheLimits) {
   ChunkLimits limits;

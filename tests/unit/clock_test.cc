@@ -15,6 +15,7 @@
 #include "pulseal/error.h"
 #include "tests/support/decryptor_fixture.h"
 #include "tests/support/encryptor_fixture.h"
+#include "tests/support/events_told.h"
 #include "tests/support/made_message.h"
 
 namespace pulseal {
@@ -24,9 +25,11 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using testing::FakeKeyWrapper;
 using testing::MadeMessage;
 using testing::Seal;
+using testing::Told;
 using Action = Decision::Action;
 
 constexpr hours kYears{10 * 365 * 24};
@@ -50,6 +53,7 @@ class EncryptorClock : public testing::MessageEncryptorTest {
 TEST_F(EncryptorClock, AJumpForwardMakesOneNewDataKey) {
   const auto encryptor = Make(Options());
   const std::string first = Send(*encryptor).data_key;
+  EXPECT_THAT(Told(events_), ElementsAre("kRotated"));
   for (uint64_t jumps = 1; jumps <= 3; ++jumps) {
     wrong_by_ += kYears;
     EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached) << "the hard age is over";
@@ -60,6 +64,7 @@ TEST_F(EncryptorClock, AJumpForwardMakesOneNewDataKey) {
     }
     EXPECT_EQ(encryptor->counters().rotations, 1 + jumps);
     EXPECT_EQ(encryptor->counters().messages_refused, jumps);
+    EXPECT_THAT(Told(events_), ElementsAre("kHardLimit UNAVAILABLE", "kRotated"));
   }
   EXPECT_EQ(encryptor->counters().rotations_failed, 0u);
 }
@@ -77,9 +82,12 @@ TEST_F(EncryptorClock, AJumpBackStopsNoMessageAndNoRotationByMessages) {
   EXPECT_GE(encryptor->counters().rotations, 3u);
   const uint64_t rotations = encryptor->counters().rotations;
 
+  EXPECT_THAT(Told(events_), ::testing::Each("kRotated"));
+
   wrong_by_ = nanoseconds(0);  // what was made meanwhile looks too old to be used
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
   background_.RunDue();
+  EXPECT_THAT(Told(events_), ElementsAre("kHardLimit UNAVAILABLE", "kRotated"));
   EXPECT_NE(Send(*encryptor).data_key, last);
   EXPECT_EQ(encryptor->counters().rotations, rotations + 1);
   // From here on by age, as ever.
@@ -89,6 +97,50 @@ TEST_F(EncryptorClock, AJumpBackStopsNoMessageAndNoRotationByMessages) {
   Send(*encryptor);
   EXPECT_EQ(encryptor->counters().rotations, rotations + 2);
   EXPECT_EQ(encryptor->counters().rotations_failed, 0u);
+}
+
+TEST_F(EncryptorClock, AfterAJumpBackAgesGoOn) {
+  const auto encryptor = Make(Options());
+  const std::string first = Send(*encryptor).data_key;
+  wrong_by_ = -kYears;
+  EXPECT_EQ(Send(*encryptor).data_key, first);
+  background_.Advance(hours(4));
+  EXPECT_EQ(encryptor->counters().rotations, 2u) << "though no message came";
+  EXPECT_NE(Send(*encryptor).data_key, first);
+  background_.Advance(hours(4));
+  EXPECT_EQ(encryptor->counters().rotations, 3u);
+  wrapper_->SetStatus("audit", absl::UnavailableError("down"));
+  background_.Advance(hours(24));
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+}
+
+TEST_F(EncryptorClock, AJumpBackSilencesNoEvent) {
+  const auto encryptor = Make(Options());
+  wrapper_->SetStatus("audit", absl::UnavailableError("down"));
+  EXPECT_THAT(Told(events_), ElementsAre("kRotated"));
+  background_.Advance(hours(4));
+  EXPECT_THAT(Told(events_), ElementsAre("kRotationFailed audit UNAVAILABLE"));
+  wrong_by_ = -kYears;
+  Send(*encryptor);
+  background_.Advance(seconds(2));
+  EXPECT_THAT(Told(events_), ElementsAre("kRotationFailed audit UNAVAILABLE"));
+  EXPECT_EQ(encryptor->counters().rotations_failed, 2u);
+}
+
+// A retry that the executor loses is made up for a minute after it should have been over, also if the clock goes back then.
+TEST_F(EncryptorClock, AfterAJumpBackLostWorkIsDoneAnew) {
+  const auto encryptor = Make(Options());
+  const std::string first = Send(*encryptor).data_key;
+  background_.SetNow(background_.now() + hours(4));
+  Send(*encryptor);
+  while (background_.waiting() > 0) background_.DropAll();  // the work, and the retry that it asks for where it is lost
+  wrong_by_ = -kYears;
+  Send(*encryptor);
+  background_.Advance(std::chrono::minutes(3));
+  Send(*encryptor);
+  background_.RunDue();
+  EXPECT_NE(Send(*encryptor).data_key, first);
+  EXPECT_EQ(encryptor->counters().rotations, 2u);
 }
 
 TEST_F(EncryptorClock, AClockThatStandsStillStopsNoMessageAndNoRetry) {
@@ -101,6 +153,7 @@ TEST_F(EncryptorClock, AClockThatStandsStillStopsNoMessageAndNoRetry) {
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
   background_.RunDue();
   EXPECT_EQ(encryptor->counters().rotations_failed, 1u);
+  EXPECT_THAT(Told(events_), ElementsAre("kRotated", "kHardLimit UNAVAILABLE", "kRotationFailed audit UNAVAILABLE"));
   wrapper_->SetStatus("audit", absl::OkStatus());
   background_.Advance(seconds(2));
   EXPECT_EQ(encryptor->counters().rotations, 2u);
@@ -174,6 +227,7 @@ TEST_F(DecryptorClock, AJumpForwardForgetsWhatItsTimeIsOverFor) {
     EXPECT_EQ(UnwrapsOf(good_, Action::kDeliver), 1u);
     EXPECT_EQ(UnwrapsOf(bad_, Action::kFail), 1u);
     EXPECT_EQ(UnwrapsOf(good_, Action::kDeliver) + UnwrapsOf(bad_, Action::kFail), 0u);
+    EXPECT_THAT(Told(events_), ElementsAre("kKeyFailed nobody NOT_FOUND"));
     Jump(kYears);
     EXPECT_EQ(decryptor().counters().keys_cached + decryptor().counters().failures_remembered, 0u);
   }
@@ -184,19 +238,48 @@ TEST_F(DecryptorClock, AJumpBackLosesNothing) {
   UnwrapsOf(good_, Action::kDeliver);
   UnwrapsOf(bad_, Action::kFail);
   const Answers answers = Resolve(Seal("hello", {"later"}));
-  Jump(-hours(1) + nanoseconds(1));
+  Jump(-kYears);
   EXPECT_EQ(UnwrapsOf(good_, Action::kDeliver) + UnwrapsOf(bad_, Action::kFail), 0u);
   EXPECT_EQ(UnwrapsOf(Seal("hello", {"another"}), Action::kDeliver), 1u);
-  EXPECT_EQ(UnwrapsOf(Seal("hello", {"later"}), Action::kDeliver), 1u) << "Decrypt waits for no timer";
+  ASSERT_EQ(answers->size(), 1u) << "Resolve waits until no clock has caught up";
+  EXPECT_EQ(TryDecrypt(*answers->at(0), Seal("hello", {"later"})).payload, "hello");
   wrapper_->SetStatus("nobody", absl::OkStatus());
   decryptor().Forget();
   EXPECT_EQ(UnwrapsOf(bad_, Action::kDeliver), 1u);
+  EXPECT_THAT(Told(events_), ElementsAre("kKeyFailed nobody NOT_FOUND"));
+}
 
-  Jump(hours(1));
-  ASSERT_EQ(answers->size(), 1u);
-  EXPECT_EQ(TryDecrypt(*answers->at(0), Seal("hello", {"later"})).payload, "hello");
-  Jump(options_.cache_ttl + seconds(2));
+TEST_F(DecryptorClock, AfterAJumpBackTimesGoOn) {
+  wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
+  UnwrapsOf(good_, Action::kDeliver);
+  UnwrapsOf(bad_, Action::kFail);
+  Jump(-kYears);
+  for (int i = 0; i < 61; ++i) Jump(seconds(1));
+  EXPECT_EQ(decryptor().counters().failures_remembered, 0u);
+  EXPECT_EQ(decryptor().counters().keys_cached, 1u);
+  EXPECT_EQ(UnwrapsOf(bad_, Action::kFail), 1u);
+  EXPECT_THAT(Told(events_), ElementsAre("kKeyFailed nobody NOT_FOUND", "kKeyFailed nobody NOT_FOUND"));
+  Jump(options_.cache_ttl);
   EXPECT_EQ(decryptor().counters().keys_cached, 0u);
+
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kNever);
+  const Answers answers = Resolve(good_);
+  Maintain();
+  Jump(-kYears);
+  Jump(options_.key_timeout);
+  ASSERT_EQ(answers->size(), 1u);
+  EXPECT_EQ(TryDecrypt(*answers->at(0), good_).status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+// What a wrapper can do meanwhile is looked at once a second, whatever the clock did.
+TEST_F(DecryptorClock, AfterAJumpBackANewGenerationForgetsFailures) {
+  wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
+  UnwrapsOf(bad_, Action::kFail);
+  Jump(-kYears);
+  wrapper_->SetStatus("nobody", absl::OkStatus());
+  wrapper_->SetGeneration(1);
+  Jump(seconds(1));
+  EXPECT_EQ(UnwrapsOf(bad_, Action::kDeliver), 1u);
 }
 
 TEST_F(DecryptorClock, AClockThatStandsStillHoldsTheBudgetAndNothingElse) {
@@ -208,6 +291,7 @@ TEST_F(DecryptorClock, AClockThatStandsStillHoldsTheBudgetAndNothingElse) {
     EXPECT_EQ(UnwrapsOf(Seal("hello", {"a"}), Action::kDeliver), 0u);
     Maintain();
   }
+  EXPECT_THAT(Told(events_), ElementsAre("kKeyUnavailable RESOURCE_EXHAUSTED"));
   Jump(seconds(1));
   EXPECT_EQ(UnwrapsOf(good_, Action::kDeliver), 1u);
 }

@@ -23,7 +23,7 @@ class DataKeyTest : public ::testing::Test {
  protected:
   std::shared_ptr<DataKey> Make() {
     const auto bytes = std::make_shared<const SecretBytes>(SecretBytes::CopyOf(std::string(32, 'k')));
-    DataKey::Config config{limits_, random_nonces_, *crypto::ChooseAead(AeadChoice::kAutomatic, {})};
+    DataKey::Config config{limits_, random_nonces_, *crypto::ChooseAead(CipherBackend::kAutomatic, {})};
     return *DataKey::Create(bytes, {{"orders", "wrapped", {}}}, config, kCreated);
   }
 
@@ -104,7 +104,7 @@ TEST_F(DataKeyTest, RandomNoncesDifferAndDontCount) {
 
 TEST_F(DataKeyTest, AWrappedKeyOverALimitOfTheFormatIsRefused) {
   const auto bytes = std::make_shared<const SecretBytes>(SecretBytes::CopyOf(std::string(32, 'k')));
-  const DataKey::Config config{limits_, false, *crypto::ChooseAead(AeadChoice::kAutomatic, {})};
+  const DataKey::Config config{limits_, false, *crypto::ChooseAead(CipherBackend::kAutomatic, {})};
   const std::vector<WrappedKey> wrapped = {{std::string(kMaxKeyNameSize + 1, 'n'), "wrapped", {}}};
   EXPECT_EQ(DataKey::Create(bytes, wrapped, config, kCreated).status().code(), absl::StatusCode::kInvalidArgument);
 }
@@ -247,7 +247,7 @@ TEST_F(DataKeyTest, TheKeyIsLetGoWithItsLastSlot) {
   const auto bytes = std::make_shared<const SecretBytes>(SecretBytes::CopyOf(std::string(32, 'k')));
   const std::weak_ptr<const SecretBytes> watched = bytes;
   auto key = *DataKey::Create(bytes, {{"orders", "wrapped", {}}},
-                              {limits_, false, *crypto::ChooseAead(AeadChoice::kAutomatic, {})}, kCreated);
+                              {limits_, false, *crypto::ChooseAead(CipherBackend::kAutomatic, {})}, kCreated);
   DataKeySlot slot = *DataKeySlot::Create(std::move(key));
   EXPECT_EQ(watched.use_count(), 2);  // the test's and the key's
   slot = DataKeySlot();

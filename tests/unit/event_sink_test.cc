@@ -19,36 +19,36 @@ class EventSinkTest : public ::testing::Test {
 };
 
 TEST_F(EventSinkTest, HandsOverKindNameAndStatus) {
-  sink_.Emit(Kind::kUnwrapFailed, "audit", absl::UnauthenticatedError("no"));
+  sink_.Emit(Kind::kKeyFailed, "audit", absl::UnauthenticatedError("no"));
   ASSERT_EQ(events_.size(), 1u);
-  EXPECT_EQ(events_[0].kind, Kind::kUnwrapFailed);
-  EXPECT_EQ(events_[0].key_name, "\"audit\"");
+  EXPECT_EQ(events_[0].kind, Kind::kKeyFailed);
+  EXPECT_EQ(events_[0].key_name, "audit");
   EXPECT_EQ(events_[0].status, absl::UnauthenticatedError("no"));
   EXPECT_EQ(events_[0].suppressed, 0u);
 }
 
 TEST_F(EventSinkTest, EscapesTheKeyNameAndLeavesAnEmptyOneEmpty) {
-  sink_.Emit(Kind::kUnwrapFailed, "a\nb", absl::OkStatus());
+  sink_.Emit(Kind::kKeyFailed, "a\nb", absl::OkStatus());
   sink_.Emit(Kind::kHardLimit, "", absl::OkStatus());
   ASSERT_EQ(events_.size(), 2u);
-  EXPECT_EQ(events_[0].key_name, "\"a\\x0ab\"");
+  EXPECT_EQ(events_[0].key_name, "a\\x0ab");
   EXPECT_EQ(events_[1].key_name, "");
 }
 
 TEST_F(EventSinkTest, HoldsBackAllButOneASecondOfAKindAndCountsThem) {
-  for (int i = 0; i < 5; ++i) sink_.Emit(Kind::kUnwrapFailed, "", absl::OkStatus());
+  for (int i = 0; i < 5; ++i) sink_.Emit(Kind::kKeyFailed, "", absl::OkStatus());
   EXPECT_EQ(events_.size(), 1u);
   now_ += std::chrono::milliseconds(999);
-  sink_.Emit(Kind::kUnwrapFailed, "", absl::OkStatus());
+  sink_.Emit(Kind::kKeyFailed, "", absl::OkStatus());
   EXPECT_EQ(events_.size(), 1u);
   now_ += std::chrono::milliseconds(1);
-  sink_.Emit(Kind::kUnwrapFailed, "", absl::OkStatus());
+  sink_.Emit(Kind::kKeyFailed, "", absl::OkStatus());
   ASSERT_EQ(events_.size(), 2u);
   EXPECT_EQ(events_[1].suppressed, 5u);
 }
 
 TEST_F(EventSinkTest, KindsDoNotHoldEachOtherBack) {
-  sink_.Emit(Kind::kUnwrapFailed, "", absl::OkStatus());
+  sink_.Emit(Kind::kKeyFailed, "", absl::OkStatus());
   sink_.Emit(Kind::kKeyUnavailable, "", absl::OkStatus());
   EXPECT_EQ(events_.size(), 2u);
 }
@@ -83,11 +83,11 @@ TEST(EventSink, HoldsNoLockWhileCalling) {
   EventSink sink(
       [&](const CryptoEvent& event) {
         ++calls;
-        if (event.kind == Kind::kUnwrapFailed) self->Emit(Kind::kKeyUnavailable, "", absl::OkStatus());
+        if (event.kind == Kind::kKeyFailed) self->Emit(Kind::kKeyUnavailable, "", absl::OkStatus());
       },
       [] { return std::chrono::nanoseconds(0); });
   self = &sink;
-  sink.Emit(Kind::kUnwrapFailed, "", absl::OkStatus());
+  sink.Emit(Kind::kKeyFailed, "", absl::OkStatus());
   EXPECT_EQ(calls, 2);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <stdexcept>
 #include <thread>
 
@@ -137,6 +138,32 @@ TEST_F(KeyDirectoryTest, OnlyTheNewestRolledKeysAreRead) {
   EXPECT_EQ(keys.size(), kMaxRolledKeys);
   EXPECT_EQ(keys.front(), std::to_string(kMaxRolledKeys));
   EXPECT_EQ(keys.back(), "1");
+}
+
+// Else a message that needs it would be one that nobody can ever read.
+TEST_F(KeyDirectoryTest, AKeyIsFoundWhileItIsBeingRolled) {
+  int missed = 0;
+  for (int i = 0; i < 300; ++i) {
+    folder_.Write("a.private.pem", "private");
+    folder_.MakeFolder("a.private.d");
+    std::thread rolling(
+        [this] { std::rename((folder_ / "a.private.pem").c_str(), (folder_ / "a.private.d/old.pem").c_str()); });
+    for (int j = 0; j < 20; ++j) missed += !PrivateError("a").ok();
+    rolling.join();
+    folder_.Remove("a.private.d");
+  }
+  EXPECT_EQ(missed, 0);
+}
+
+// Whatever it is, that it can't be looked at doesn't mean that it isn't there.
+TEST_F(KeyDirectoryTest, ARolledKeyThatCannotBeLookedAtIsTold) {
+  reader_ = KeyDirectory(folder_.path(), Listening(true));
+  folder_.Write("a.private.pem", "present");
+  folder_.MakeFolder("a.private.d");
+  folder_.Link("a.private.d/loop.pem", "loop.pem");
+  EXPECT_THAT(PrivateKeys("a"), ElementsAre("present"));
+  EXPECT_THAT(warnings_, ElementsAre("a: " + (folder_ / "a.private.d/loop.pem") +
+                                     ": a symbolic link that can't be followed here; put the file itself there"));
 }
 
 TEST_F(KeyDirectoryTest, ReadableByOthersIsToldOnceForEachVersion) {

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <thread>
 
+#include "lib/status.h"
 #include "pulseal/error.h"
 #include "pulseal/key_readers.h"
 #include "tests/support/temp_folder.h"

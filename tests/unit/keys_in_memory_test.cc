@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "pulseal/error.h"
 #include "pulseal/key_readers.h"
@@ -10,10 +14,11 @@
 namespace pulseal {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::shared_ptr<CryptoKeyReader> TwoKeys() {
-  std::map<std::string, SecretBytes> private_pems;
+  std::multimap<std::string, SecretBytes> private_pems;
   private_pems.emplace("orders", SecretBytes::CopyOf("private pem"));
   return KeysInMemory({{"orders", "public pem"}}, std::move(private_pems));
 }
@@ -29,6 +34,17 @@ TEST(KeysInMemory, AnswersByName) {
   ASSERT_EQ(private_keys->size(), 1u);
   EXPECT_EQ(private_keys->front().pem.view(), "private pem");
   EXPECT_EQ(reader->Generation(), reader->Generation());
+}
+
+TEST(KeysInMemory, ARolledPairsKeysComeInTheirOrder) {
+  std::multimap<std::string, SecretBytes> private_pems;
+  for (const char* pem : {"new", "old", "oldest"}) private_pems.emplace("orders", SecretBytes::CopyOf(pem));
+  private_pems.emplace("audit", SecretBytes::CopyOf("another name's"));
+  const auto keys = KeysInMemory({}, std::move(private_pems))->GetPrivateKeys("orders", {});
+  ASSERT_TRUE(keys.ok()) << keys.status();
+  std::vector<std::string> pems;
+  for (const EncryptionKeyInfo& key : *keys) pems.emplace_back(key.pem.view());
+  EXPECT_THAT(pems, ElementsAre("new", "old", "oldest"));
 }
 
 TEST(KeysInMemory, OtherNamesAreNotFound) {

@@ -307,7 +307,7 @@ TEST_F(LocalKeyWrapperTest, OpenSslPropertiesAreUsed) {
   const WrappedKey rsa = WrappedFor("rsa-2048.public.pem");
   const WrappedKey ec = WrappedFor("p-256.public.pem");
   LocalKeyPolicy policy;
-  policy.openssl_properties = "provider=nowhere";
+  policy.openssl.properties = "provider=nowhere";
   wrapper_ = LocalKeyWrapper(reader_, policy);
   for (const char* file : {"rsa-2048.public.pem", "p-256.public.pem"}) {
     reader_->public_pem = TestKey(file);

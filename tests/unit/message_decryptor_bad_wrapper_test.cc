@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -10,7 +11,9 @@
 #include <vector>
 
 #include "pulseal/message_decryptor.h"
+#include "tests/support/counted.h"
 #include "tests/support/decryptor_fixture.h"
+#include "tests/support/events_told.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/made_message.h"
 
@@ -18,9 +21,13 @@ namespace pulseal {
 namespace {
 
 using std::chrono::seconds;
+using testing::Counted;
+using ::testing::ElementsAre;
 using testing::FakeKeyWrapper;
+using ::testing::IsEmpty;
 using testing::MadeMessage;
 using testing::Seal;
+using testing::Told;
 using Action = Decision::Action;
 using Manner = FakeKeyWrapper::Manner;
 
@@ -35,6 +42,8 @@ TEST_F(BadWrapper, ASecondAnswerIsIgnored) {
   wrapper_->SetStatus("a", absl::UnauthenticatedError("x"));
   EXPECT_EQ(Decrypt(Seal("hello", {"a", "b"})).payload, "hello");
   EXPECT_EQ(wrapper_->unwrapped_names(), (std::vector<std::string>{"orders", "a", "b"}));
+  EXPECT_EQ(Counted(decryptor().counters()), "messages_decrypted 2, bytes_decrypted 10, unwraps 3, keys_cached 2");
+  EXPECT_THAT(Told(events_), IsEmpty());
 }
 
 TEST_F(BadWrapper, AnExceptionIsUnavailable) {
@@ -44,6 +53,9 @@ TEST_F(BadWrapper, AnExceptionIsUnavailable) {
   EXPECT_TRUE(decision.worth_asking_again);
   wrapper_->SetManner(Manner::kInside);
   EXPECT_EQ(Decrypt(message_).payload, "hello");
+  EXPECT_EQ(Counted(decryptor().counters()),
+            "messages_decrypted 1, bytes_decrypted 5, messages_failed 1, key_unavailable 1, unwraps 1, keys_cached 1");
+  EXPECT_THAT(Told(events_), ElementsAre("kKeyUnavailable orders UNAVAILABLE"));
 }
 
 TEST_F(BadWrapper, AnExceptionOutOfGenerationHarmsNoMessage) {
@@ -60,11 +72,15 @@ TEST_F(BadWrapper, AnExceptionOutOfGenerationHarmsNoMessage) {
   EXPECT_EQ(Decrypt(message_).payload, "hello");
   Pass(seconds(1));
   EXPECT_EQ(Decrypt(message_).payload, "hello");
+  EXPECT_EQ(Counted(decryptor().counters()), "messages_decrypted 2, bytes_decrypted 10, unwraps 1, keys_cached 1");
+  EXPECT_THAT(Told(events_), IsEmpty());
 }
 
 TEST_F(BadWrapper, AnExceptionAfterTheAnswerIsIgnored) {
   wrapper_->SetManner(Manner::kAnswerAndThrow);
   EXPECT_EQ(Decrypt(message_).payload, "hello");
+  EXPECT_EQ(Counted(decryptor().counters()), "messages_decrypted 1, bytes_decrypted 5, unwraps 1, keys_cached 1");
+  EXPECT_THAT(Told(events_), IsEmpty());
 }
 
 TEST_F(BadWrapper, OneThatNeverAnswersEndsDecryptInATimeOut) {
@@ -76,8 +92,17 @@ TEST_F(BadWrapper, OneThatNeverAnswersEndsDecryptInATimeOut) {
     EXPECT_EQ(decision.reason, Reason::kKeyServiceUnavailable);
     EXPECT_EQ(decision.status.code(), absl::StatusCode::kDeadlineExceeded);
     EXPECT_TRUE(decision.worth_asking_again);
+    EXPECT_THAT(Told(events_), ElementsAre("kKeyUnavailable orders DEADLINE_EXCEEDED"));
+    Pass(seconds(1));  // for the next event
   }
   EXPECT_EQ(wrapper_->unwraps(), 3u) << "nobody joins a lookup that timed out";
+  EXPECT_EQ(Counted(decryptor().counters()), "messages_failed 3, key_unavailable 3");
+  wrapper_->Release();
+  wrapper_->SetManner(Manner::kInside);
+  EXPECT_EQ(Decrypt(message_).payload, "hello");
+  EXPECT_EQ(Counted(decryptor().counters()),
+            "messages_decrypted 1, bytes_decrypted 5, messages_failed 3, key_unavailable 3, unwraps 1, keys_cached 1");
+  EXPECT_THAT(Told(events_), IsEmpty());
 }
 
 TEST_F(BadWrapper, OneThatNeverAnswersEndsResolveInATimeOut) {
@@ -88,8 +113,8 @@ TEST_F(BadWrapper, OneThatNeverAnswersEndsResolveInATimeOut) {
   Pass(seconds(1));
   ASSERT_EQ(answers->size(), 1u);
   EXPECT_EQ(TryDecrypt(*answers->at(0), message_).status.code(), absl::StatusCode::kDeadlineExceeded);
-  ASSERT_EQ(events_.size(), 1u);
-  EXPECT_EQ(events_[0].kind, CryptoEvent::Kind::kKeyUnavailable);
+  EXPECT_EQ(Counted(decryptor().counters()), "messages_failed 1, key_unavailable 1");
+  EXPECT_THAT(Told(events_), ElementsAre("kKeyUnavailable orders DEADLINE_EXCEEDED"));
 }
 
 TEST_F(BadWrapper, AKeyThatComesTooLateServesTheNextCall) {
@@ -102,6 +127,8 @@ TEST_F(BadWrapper, AKeyThatComesTooLateServesTheNextCall) {
   EXPECT_EQ(answers->size(), 1u);
   EXPECT_EQ(TryDecrypt(message_).payload, "hello");
   EXPECT_EQ(wrapper_->unwraps(), 1u);
+  EXPECT_EQ(Counted(decryptor().counters()), "messages_decrypted 1, bytes_decrypted 5, unwraps 1, keys_cached 1");
+  EXPECT_THAT(Told(events_), ElementsAre("kKeyUnavailable orders DEADLINE_EXCEEDED"));
 }
 
 TEST_F(BadWrapper, AFailureThatComesTooLateChangesNothing) {
@@ -113,7 +140,8 @@ TEST_F(BadWrapper, AFailureThatComesTooLateChangesNothing) {
   Maintain();
   EXPECT_EQ(answers->size(), 1u);
   EXPECT_EQ(wrapper_->unwraps(), 1u);
-  EXPECT_EQ(decryptor().counters().failures_remembered, 0u);
+  EXPECT_EQ(Counted(decryptor().counters()), "unwraps 1") << "neither remembered nor a message's";
+  EXPECT_THAT(Told(events_), ElementsAre("kKeyUnavailable DEADLINE_EXCEEDED"));
 }
 
 TEST_F(BadWrapper, OneThatAnswersAfterTheDecryptorIsGoneDoesNothing) {

@@ -17,7 +17,7 @@ class CacheTimes : public testing::DecryptorFixture {
  protected:
   size_t UnwrapsOf(const MadeMessage& message) {
     const size_t before = wrapper_->unwraps();
-    Decrypt(message);
+    static_cast<void>(Decrypt(message));
     return wrapper_->unwraps() - before;
   }
   const MadeMessage message_ = Seal("hello", {"orders"});
@@ -72,8 +72,8 @@ TEST_F(CacheTimes, AFailureBelongsToTheGenerationFromBeforeItsLookup) {
 TEST_F(CacheTimes, ForgetDropsKeysAndFailuresAtOnce) {
   wrapper_->SetStatus("audit", absl::NotFoundError("x"));
   const MadeMessage other = Seal("hello", {"audit"});
-  Decrypt(message_);
-  Decrypt(other);
+  static_cast<void>(Decrypt(message_));
+  static_cast<void>(Decrypt(other));
   decryptor().Forget();
   EXPECT_EQ(decryptor().counters().keys_cached, 0u);
   EXPECT_EQ(decryptor().counters().failures_remembered, 0u);

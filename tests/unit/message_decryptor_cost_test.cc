@@ -125,6 +125,16 @@ TEST_F(CostOfAMessage, OperationsBeyondTheFirstAreCharged) {
   EXPECT_EQ(decryptor().counters().unwraps, 4u);
 }
 
+TEST_F(CostOfAMessage, OneMessageMayOverdrawTheBudgetByItsWholePrice) {
+  options_.unwraps_per_second = 1;
+  std::vector<std::string> names;
+  for (int i = 0; i < 64; ++i) {
+    names.push_back(absl::StrCat("k", i));
+    if (i < 63) wrapper_->SetStatus(names.back(), absl::NotFoundError("x"));
+  }
+  EXPECT_EQ(Decrypt(Seal("hello", names)).payload, "hello");
+}
+
 TEST_F(CostOfAMessage, AFloodOfMintedMessagesEvictsNoGoodKey) {
   options_.cache_max_keys = 2;
   options_.max_wrapped_keys = 10;

@@ -96,16 +96,16 @@ TEST_P(DecryptFailure, KeyNamesAreEscapedInMessagesAndEvents) {
   const Decision decision = Decrypt(Seal("hello", {hostile}));
   EXPECT_THAT(std::string(decision.status.message()), HasSubstr("a\\x0a\\x1b[2J\\x22"));
   ASSERT_EQ(events_.size(), 1u);
-  EXPECT_EQ(events_[0].kind, CryptoEvent::Kind::kUnwrapFailed);
-  EXPECT_EQ(events_[0].key_name, "\"a\\x0a\\x1b[2J\\x22\"");
+  EXPECT_EQ(events_[0].kind, CryptoEvent::Kind::kKeyFailed);
+  EXPECT_EQ(events_[0].key_name, "a\\x0a\\x1b[2J\\x22");
 }
 
 TEST_P(DecryptFailure, AnUnavailableKeyRaisesAnEvent) {
   wrapper_->SetStatus("orders", absl::UnavailableError("x"));
-  Decrypt(Seal("hello", {"orders"}));
+  static_cast<void>(Decrypt(Seal("hello", {"orders"})));
   ASSERT_EQ(events_.size(), 1u);
   EXPECT_EQ(events_[0].kind, CryptoEvent::Kind::kKeyUnavailable);
-  EXPECT_EQ(events_[0].key_name, "\"orders\"");
+  EXPECT_EQ(events_[0].key_name, "orders");
   EXPECT_EQ(events_[0].status.code(), absl::StatusCode::kUnavailable);
 }
 
@@ -181,14 +181,14 @@ TEST_P(DecryptFailure, CountersAddUp) {
   wrapper_->SetStatus("nobody", absl::NotFoundError("x"));
   wrapper_->SetStatus("bad", absl::UnauthenticatedError("x"));
   wrapper_->SetStatus("down", absl::UnavailableError("x"));
-  Decrypt(Seal("hello", {"orders"}));
+  static_cast<void>(Decrypt(Seal("hello", {"orders"})));
   MadeMessage batch = Seal("hello", {"nobody"});
   batch.num_messages_in_batch = 3;
-  Decrypt(batch);
-  for (const char* name : {"nobody", "bad", "down", "down"}) Decrypt(Seal("hello", {name}));
+  static_cast<void>(Decrypt(batch));
+  for (const char* name : {"nobody", "bad", "down", "down"}) static_cast<void>(Decrypt(Seal("hello", {name})));
   MadeMessage forged = Seal("hello", {"orders"});
   forged.payload[3] ^= 1;
-  Decrypt(forged);
+  static_cast<void>(Decrypt(forged));
   const DecryptorCounters counters = decryptor().counters();
   EXPECT_EQ(counters.messages_decrypted, 1u);
   EXPECT_EQ(counters.messages_delivered_encrypted, 3u);

@@ -72,7 +72,7 @@ TEST(CreateDecryptor, RefusesOptionsThatBreakARule) {
 
 TEST(CreateDecryptor, SaysWhereOpenSslHasNoAesGcm) {
   DecryptorOptions options;
-  options.openssl_properties = "provider=nonesuch";
+  options.openssl.properties = "provider=nonesuch";
   EXPECT_EQ(CreateWith(options).code(), absl::StatusCode::kInternal);
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <string>
 #include <utility>
@@ -8,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "pulseal/encryption_metadata.h"
 #include "pulseal/message_decryptor.h"
+#include "tests/support/counted.h"
 #include "tests/support/decryptor_fixture.h"
+#include "tests/support/events_told.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/losing_executor.h"
 #include "tests/support/made_message.h"
@@ -18,12 +22,16 @@ namespace pulseal {
 namespace {
 
 using std::chrono::seconds;
+using testing::Counted;
+using ::testing::ElementsAre;
 using testing::FakeKeyWrapper;
+using ::testing::IsEmpty;
 using testing::LosingExecutor;
 using testing::Loss;
 using testing::MadeMessage;
 using testing::ManualBackground;
 using testing::Seal;
+using testing::Told;
 using Action = Decision::Action;
 using Failing = ConsumerCryptoFailureAction;
 using Manner = FakeKeyWrapper::Manner;
@@ -55,7 +63,7 @@ TEST_P(ResolveMessage, TryDecryptIsPendingUntilTheKeyIsThereAndNeverAsks) {
 }
 
 TEST_P(ResolveMessage, AnswersInTheBackgroundAlsoWhereTheKeyIsCached) {
-  Decrypt(message_);
+  static_cast<void>(Decrypt(message_));
   const Answers answers = Resolve(message_);
   EXPECT_TRUE(answers->empty());
   Maintain();
@@ -113,7 +121,7 @@ TEST_P(ResolveMessage, EndsWithATtlOfZeroAFloodedCacheAndForgetInBetween) {
     options_.cache_max_keys = 1;
     options_.unwraps_per_second = 1000000;
     const ResolvedKey key = ResolveNow(message_);
-    for (int i = 0; i < 300; ++i) Decrypt(Seal("other", {absl::StrCat("k", i)}));
+    for (int i = 0; i < 300; ++i) static_cast<void>(Decrypt(Seal("other", {absl::StrCat("k", i)})));
     decryptor().Forget();
     Pass(seconds(5000));
     for (int i = 0; i < 3; ++i) EXPECT_EQ(TryDecrypt(key, message_).payload, "hello");
@@ -231,6 +239,53 @@ TEST_P(ResolveMessage, LargeWrappedKeysAreHeldWithinABoundHoweverManyCallsMayWai
   EXPECT_TRUE(afterwards->at(0).ok());
 }
 
+// A key service is silent for long, and all its answers come at once.
+TEST_P(ResolveMessage, DearLookupsAtOnceShutGoodMessagesOutForSecondsOnly) {
+  options_.unwraps_per_second = 4;
+  options_.max_wrapped_keys = 8;
+  options_.max_private_key_operations = 4;
+  std::vector<std::string> nobody;
+  for (int i = 0; i < 8; ++i) {
+    nobody.push_back(absl::StrCat("nobody", i));
+    wrapper_->SetStatus(nobody.back(), absl::NotFoundError("x"));
+  }
+  wrapper_->SetManner(Manner::kHeld);
+  wrapper_->SetOperations(4);
+  std::vector<Answers> answers;
+  for (int i = 0; i < 400; ++i) {
+    MadeMessage dear = Seal("dear", i % 2 == 0 ? nobody : std::vector<std::string>{"orders"});
+    dear.keys[0].bytes += std::to_string(i);
+    answers.push_back(Resolve(dear));
+    Pass(std::chrono::milliseconds(250));
+    Maintain();
+  }
+  while (wrapper_->held() > 0) wrapper_->Release();
+  Maintain();
+  for (const Answers& answer : answers) ASSERT_EQ(answer->size(), 1u);
+
+  wrapper_->SetManner(Manner::kInside);
+  EXPECT_EQ(Decrypt(message_).reason, Reason::kLimitReached);
+  Pass(std::chrono::milliseconds(4250));  // until 4 + 8 + 4 are paid, and one more
+  EXPECT_EQ(Decrypt(message_).payload, "hello");
+}
+
+// Each lookup has a timer for key_timeout. Sanitizers' allocators say nothing.
+TEST_P(ResolveMessage, AFloodOfAnsweredLookupsLeavesNothingBehind) {
+  options_.unwraps_per_second = 1;
+  const std::vector<MadeMessage> flood = {Seal("a", {"a"}), Seal("b", {"b"})};
+  const auto flow = [&](int lookups) {
+    for (int i = 0; i < lookups; ++i) {
+      const Answers answers = Resolve(flood[static_cast<size_t>(i % 2)]);
+      Maintain();
+      ASSERT_EQ(answers->size(), 1u);
+    }
+  };
+  flow(1000);
+  const size_t before = mallinfo2().uordblks;
+  flow(10000);
+  EXPECT_LT(mallinfo2().uordblks, before + 500'000);
+}
+
 // Whichever piece of its work is lost: the lookup, the timer, the answer.
 TEST_P(ResolveMessage, AnswersOnceWhereItsWorkIsLost) {
   for (const Loss loss : {Loss::kThrown, Loss::kDropped}) {
@@ -251,6 +306,12 @@ TEST_P(ResolveMessage, AnswersOnceWhereItsWorkIsLost) {
       background.RunDue();
       ASSERT_EQ(again->size(), 1u);
       EXPECT_EQ(TryDecrypt(*again->at(0), message_).payload, "hello");
+      EXPECT_EQ(Counted(decryptor().counters()),
+                nth == 1 ? "messages_decrypted 1, bytes_decrypted 5, messages_failed 1, key_unavailable 1, unwraps 1, "
+                           "keys_cached 1"
+                         : "messages_decrypted 2, bytes_decrypted 10, unwraps 1, keys_cached 1")
+          << nth;
+      EXPECT_EQ(Told(events_), std::vector<std::string>(nth == 1 ? 1 : 0, "kKeyUnavailable UNAVAILABLE")) << nth;
     }
   }
 }
@@ -263,6 +324,8 @@ TEST_P(ResolveMessage, ALookupThatIsLostWasBegunByDecryptAlready) {
   background.DropAll();
   ASSERT_EQ(answers->size(), 1u);
   EXPECT_EQ(TryDecrypt(*answers->at(0), message_).payload, "hello");
+  EXPECT_EQ(Counted(decryptor().counters()), "messages_decrypted 2, bytes_decrypted 10, unwraps 1, keys_cached 1");
+  EXPECT_THAT(Told(events_), IsEmpty());
 }
 
 TEST_P(ResolveMessage, ADoneFunctionMayResolveAgainWithinMaxPending) {
@@ -278,11 +341,33 @@ TEST_P(ResolveMessage, ADoneFunctionMayResolveAgainWithinMaxPending) {
 TEST_P(ResolveMessage, ALookupFindsWhatOthersLearntBeforeItBegan) {
   for (const char* name : {"a", "b"}) wrapper_->SetStatus(name, absl::UnauthenticatedError("x"));
   const Answers answers = Resolve(Seal("hello", {"a", "b"}));
-  for (const char* name : {"a", "b"}) Decrypt(Seal("hello", {name}));
+  for (const char* name : {"a", "b"}) static_cast<void>(Decrypt(Seal("hello", {name})));
   Maintain();
   ASSERT_EQ(answers->size(), 1u);
   EXPECT_EQ(TryDecrypt(*answers->at(0), Seal("hello", {"a", "b"})).reason, Reason::kUnwrapFailed);
   EXPECT_EQ(wrapper_->unwraps(), 2u);
+}
+
+// Nobody is left who could end it, so it answers when it is gone.
+TEST_P(ResolveMessage, ALookupThatItsWrapperAndForgetDropAnswersAllTheSame) {
+  wrapper_->SetManner(Manner::kDropped);
+  for (const bool forgets_first : {false, true}) {
+    const Answers answers = Resolve(message_);
+    if (!forgets_first) Maintain();
+    decryptor().Forget();
+    EXPECT_TRUE(answers->empty());
+    Maintain();
+    Maintain();
+    ASSERT_EQ(answers->size(), 1u);
+    ASSERT_TRUE(answers->at(0).ok()) << answers->at(0).status();
+    const Decision decision = TryDecrypt(*answers->at(0), message_);
+    EXPECT_EQ(decision.action, Action::kFail);
+    EXPECT_TRUE(decision.worth_asking_again);
+    EXPECT_EQ(decision.reason, Reason::kKeyServiceUnavailable);
+    EXPECT_EQ(decision.status.message(), "the key wrapper dropped a question without an answer; ask again later");
+  }
+  wrapper_->SetManner(Manner::kInside);
+  EXPECT_EQ(TryDecrypt(ResolveNow(message_), message_).payload, "hello");
 }
 
 TEST_P(ResolveMessage, ALookupUnderWayWhenForgetIsCalledAnswersAndIsNotCached) {

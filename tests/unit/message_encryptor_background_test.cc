@@ -5,10 +5,14 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "pulseal/error.h"
 #include "pulseal/message_encryptor.h"
+#include "tests/support/counted.h"
 #include "tests/support/encryptor_fixture.h"
+#include "tests/support/events_told.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/losing_executor.h"
 #include "tests/support/manual_background.h"
@@ -20,6 +24,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::Counted;
 using ::testing::ElementsAre;
 using testing::FakeKeyWrapper;
 using ::testing::HasSubstr;
@@ -28,6 +33,7 @@ using testing::Loss;
 using testing::ManualBackground;
 using testing::MessageEncryptorTest;
 using testing::NoThreads;
+using testing::Told;
 
 TEST_F(MessageEncryptorTest, TheDefaultBackgroundAndClockWorkWithEvents) {
   EncryptorOptions options = Options();
@@ -38,6 +44,39 @@ TEST_F(MessageEncryptorTest, TheDefaultBackgroundAndClockWorkWithEvents) {
   Send(*encryptor);
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
   EXPECT_EQ(CountEvents(CryptoEvent::Kind::kHardLimit), 1u);
+}
+
+TEST_F(MessageEncryptorTest, HoweverAWrapperAnswersARotationIsCountedAndToldOnce) {
+  using Manner = FakeKeyWrapper::Manner;
+  struct Case {
+    Manner manner;
+    const char* told;
+  };
+  for (const Case& c : {Case{Manner::kTwice, "kRotated"}, Case{Manner::kAnswerAndThrow, "kRotated"},
+                        Case{Manner::kThrow, "kRotationFailed orders UNAVAILABLE"},
+                        Case{Manner::kNever, "kRotationFailed orders DEADLINE_EXCEEDED"},
+                        Case{Manner::kDropped, "kRotationFailed orders DEADLINE_EXCEEDED"}}) {
+    SCOPED_TRACE(c.told);
+    wrapper_->SetManner(Manner::kInside);
+    EncryptorOptions options = Options();
+    options.rotation.messages = 1;
+    options.rotation.hard_messages = 2;
+    const auto encryptor = Make(std::move(options));
+    EXPECT_EQ(Told(events_), std::vector<std::string>{"kRotated"});
+    wrapper_->SetManner(c.manner);
+    Send(*encryptor);
+    background_.Advance(seconds(5));  // key_timeout
+    EXPECT_EQ(Told(events_), std::vector<std::string>{c.told});
+    const bool rotated = std::string(c.told) == "kRotated";
+    EXPECT_EQ(Counted(encryptor->counters()),
+              rotated ? "messages_encrypted 1, bytes_encrypted 5, rotations 2"
+                      : "messages_encrypted 1, bytes_encrypted 5, rotations 1, rotations_failed 1");
+    wrapper_->SetManner(Manner::kInside);
+    background_.Advance(seconds(2));
+    Send(*encryptor);
+    EXPECT_EQ(encryptor->counters().rotations, 2u);
+    EXPECT_EQ(Told(events_), std::vector<std::string>(rotated ? 0 : 1, "kRotated"));
+  }
 }
 
 TEST_F(MessageEncryptorTest, AWrapperThatNeverAnswersDelaysNoMessage) {
@@ -152,6 +191,12 @@ TEST_F(MessageEncryptorTest, AChangeAnswersOnceWhereItsWorkIsLost) {
       EXPECT_EQ(answers[0].code(), is_done ? absl::StatusCode::kOk : absl::StatusCode::kUnavailable) << nth;
       EXPECT_THAT(Send(*encryptor).key_names.front(), is_done ? "billing" : "orders");
       EXPECT_TRUE(encryptor->Rotate().ok()) << "its turn has ended";
+      const bool was_begun = nth > 1;
+      EXPECT_EQ(Counted(encryptor->counters()),
+                absl::StrCat("messages_encrypted 1, bytes_encrypted 5, rotations ", is_done ? "3" : "2",
+                             was_begun && !is_done ? ", rotations_failed 1" : ""))
+          << nth;
+      EXPECT_EQ(Told(events_), std::vector<std::string>(is_done ? 3 : 2, "kRotated")) << nth;
     }
   }
 }
@@ -168,6 +213,8 @@ TEST_F(MessageEncryptorTest, ARefusedChangeAnswersOnceWhereItsWorkIsLost) {
   encryptor->SetKeyNamesAsync({}, [&](absl::Status status) { answers.push_back(std::move(status)); });
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Counted(encryptor->counters()), "rotations 1");
+  EXPECT_EQ(Told(events_), std::vector<std::string>{"kRotated"});
 }
 
 TEST_F(MessageEncryptorTest, AnAgeTimerThatTheExecutorLosesIsSetAgainWithTheNextKey) {

@@ -144,7 +144,7 @@ TEST_F(MessageEncryptorTest, SendLetsMessagesOutInClearOnlyAtAHardLimitWhereNoNe
   ASSERT_TRUE(sealed.ok());
   EXPECT_EQ(sealed->payload, payload);
   EXPECT_EQ(encryptor->Encrypt(payload, absl::MakeSpan(out).subspan(90), absl::MakeSpan(fields)).status().code(),
-            absl::StatusCode::kInvalidArgument);
+            absl::StatusCode::kOutOfRange);
   EXPECT_EQ(encryptor->Pin(1).status().code(), absl::StatusCode::kUnavailable);
 
   wrapper_->SetStatus("audit", absl::OkStatus());

@@ -63,7 +63,7 @@ TEST_F(MessageEncryptorTest, RefusesBuffersThatDontFitAndWritesNothing) {
   const absl::Span<char> out = absl::MakeSpan(memory);
   const absl::Span<char> all_fields = absl::MakeSpan(fields);
   using absl::StatusCode;
-  EXPECT_EQ(code(payload, out.subspan(0, payload.size() + 15), all_fields), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(payload, out.subspan(0, payload.size() + 15), all_fields), StatusCode::kOutOfRange);
   EXPECT_EQ(code(payload, out, all_fields.subspan(1)), StatusCode::kOutOfRange);
   EXPECT_EQ(code(payload, out, {}), StatusCode::kOutOfRange);
   EXPECT_EQ(code(std::string_view(memory.data(), 20), out.subspan(1, 40), all_fields), StatusCode::kInvalidArgument);

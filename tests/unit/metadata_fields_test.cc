@@ -35,6 +35,9 @@ std::string Groups(uint32_t field, int depth) {
   return out;
 }
 
+// Of a number, whose value is 1.
+const std::string kTagOver32Bits = "\xf8\xff\xff\xff\x1f\x01";
+
 std::string Typical() {
   return Bytes(1, "producer") + Varint(2, 7) + Varint(3, 1700000000000) + Varint(11, 5) +
          *SerializeFieldsWithoutNonce({Key("orders"), Key("audit")});
@@ -190,6 +193,8 @@ TEST(ScanMetadata, RefusesTagsOver32BitsWhichProtobufCuts) {
   EXPECT_TRUE(Accepts(std::string("\xf8\xff\xff\xff\x0f\x01", 6)));
   EXPECT_FALSE(Accepts(std::string("\xf8\xff\xff\xff\x1f\x01", 6)));
   EXPECT_FALSE(Accepts(std::string("\xfa\x80\x80\x80\x10\x01n", 7)));  // protobuf: field 15
+  EXPECT_FALSE(Accepts("\xa3\x06" + kTagOver32Bits + "\xa4\x06"));     // in a group
+  EXPECT_TRUE(Accepts(Bytes(15, kTagOver32Bits) + "\x10" + kTagOver32Bits.substr(0, 5)));
 }
 
 TEST(ScanMetadata, RefusesWhatIsCutOffAnywhere) {
@@ -356,6 +361,14 @@ TEST(ParseWrappedKey, BoundsNameBytesAndMetadata) {
   WrappedKey more = pairs;
   more.metadata["more"] = "v";
   ExpectLimit(pairs, more, "its metadata has more than 32 pairs");
+}
+
+TEST(ParseWrappedKey, RefusesTagsOver32BitsWhichProtobufCuts) {
+  const std::string key = Bytes(1, "n") + Bytes(2, "b");
+  ExpectMalformedKey(key + kTagOver32Bits, "over 32 bits");
+  ExpectMalformedKey(key + Bytes(3, Bytes(1, "n") + Bytes(2, "v") + kTagOver32Bits), "over 32 bits");
+  const std::string harmless = Bytes(1, kTagOver32Bits) + Bytes(2, kTagOver32Bits) + Bytes(9, kTagOver32Bits);
+  EXPECT_TRUE(Accepts(Bytes(13, harmless + Bytes(3, harmless) + "\xa3\x06" + Bytes(3, kTagOver32Bits) + "\xa4\x06")));
 }
 
 TEST(ParseWrappedKey, CountsGroupsWithWhatIsAroundThem) {

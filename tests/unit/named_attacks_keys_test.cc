@@ -41,8 +41,8 @@ struct Verdicts {
 };
 
 Verdicts Try(const std::string& pem, LocalKeyPolicy policy = {}) {
-  std::map<std::string, SecretBytes> private_pems;
-  private_pems["orders"] = SecretBytes::CopyOf(pem);
+  std::multimap<std::string, SecretBytes> private_pems;
+  private_pems.emplace("orders", SecretBytes::CopyOf(pem));
   const auto wrapper = LocalKeyWrapper(KeysInMemory({{"orders", pem}}, std::move(private_pems)), std::move(policy));
   Verdicts verdicts;
   wrapper->Wrap("orders", std::make_shared<const SecretBytes>(SecretBytes::CopyOf(std::string(32, 'k'))),
@@ -281,8 +281,8 @@ void ExpectUnusableOrRight(const std::string& pem, int* refused) {
     ++*refused;
     return ExpectUnusable(pem);
   }
-  std::map<std::string, SecretBytes> private_pems;
-  private_pems["orders"] = SecretBytes::CopyOf(pem);
+  std::multimap<std::string, SecretBytes> private_pems;
+  private_pems.emplace("orders", SecretBytes::CopyOf(pem));
   const auto wrapper =
       LocalKeyWrapper(KeysInMemory({{"orders", TestKey("rsa-2048.public.pem")}}, std::move(private_pems)));
   const std::string data_key(32, 'k');

@@ -609,7 +609,7 @@ TEST(ShownStrings, CommandNoTerminal) {
     EncryptorOptions nowhere;
     nowhere.key_names = {"orders"};
     nowhere.key_reader = KeysInMemory({}, {});
-    nowhere.openssl_properties = "provider=" + hostile;
+    nowhere.openssl.properties = "provider=" + hostile;
     expect_printable(MessageEncryptor::Create(nowhere).status());
     WrappedKey key{hostile, "", {}};
     expect_printable(ReplaceWrappedKeys("\x6a" + hostile, {key}).status());

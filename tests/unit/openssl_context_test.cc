@@ -54,8 +54,8 @@ class OpenSslContextTest : public ::testing::TestWithParam<const char*> {
  protected:
   OpenSslContextTest() {
     const std::string key = GetParam();
-    std::map<std::string, SecretBytes> private_pems;
-    private_pems["orders"] = SecretBytes::CopyOf(TestKey(key + ".private.pem"));
+    std::multimap<std::string, SecretBytes> private_pems;
+    private_pems.emplace("orders", SecretBytes::CopyOf(TestKey(key + ".private.pem")));
     to_.key_names = {"orders"};
     to_.key_reader = from_.key_reader =
         KeysInMemory({{"orders", TestKey(key + ".public.pem")}}, std::move(private_pems));
@@ -63,8 +63,8 @@ class OpenSslContextTest : public ::testing::TestWithParam<const char*> {
   }
 
   void Use(OSSL_LIB_CTX* context, const char* properties) {
-    to_.openssl_context = from_.openssl_context = context;
-    to_.openssl_properties = from_.openssl_properties = properties;
+    to_.openssl.context = from_.openssl.context = context;
+    to_.openssl.properties = from_.openssl.properties = properties;
   }
 
   void ExpectThatAMessageGoesThrough() {
@@ -155,7 +155,7 @@ EncryptorOptions WithContext(OSSL_LIB_CTX* context, const ManualBackground& back
   options.key_names = {"orders"};
   options.key_wrapper = std::make_shared<FakeKeyWrapper>();
   options.background = background.options();
-  options.openssl_context = context;
+  options.openssl.context = context;
   return options;
 }
 
@@ -180,7 +180,7 @@ TEST(OpenSslContext, AGeneratorThatFailsWrapsNothingAndMakesNoKeyPair) {
     EXPECT_EQ(GenerateKeyPair(type, {context.get(), ""}).status().code(), absl::StatusCode::kInternal);
   }
   LocalKeyPolicy policy;
-  policy.openssl_context = context.get();
+  policy.openssl.context = context.get();
   LocalKeyWrapper(KeysInMemory({{"orders", TestKey("p-256.public.pem")}}, {}), policy)
       ->Wrap("orders", std::make_shared<const SecretBytes>(SecretBytes::CopyOf(data_key)),
              [](const absl::StatusOr<WrappedKey>& answer) {
@@ -204,7 +204,7 @@ TEST(OpenSslContext, ItsGeneratorsAreReseededBeforeEachDataKeyIsMadeAndWrapped) 
 
 TEST(OpenSslContext, PropertiesThatNothingHasAreRefused) {
   EncryptorOptions options = WithContext(nullptr, ManualBackground());
-  options.openssl_properties = "provider=nowhere";
+  options.openssl.properties = "provider=nowhere";
   EXPECT_EQ(MessageEncryptor::Create(options).status().code(), absl::StatusCode::kInternal);
 }
 

@@ -19,12 +19,15 @@
 #include "pulseal/message_encryptor.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/manual_background.h"
+#include "tests/support/shares.h"
 
 namespace pulseal {
 namespace {
 
 using std::chrono::seconds;
 using testing::FakeKeyWrapper;
+using testing::kShares;
+using testing::kStride;
 using testing::ManualBackground;
 using Names = std::vector<std::string>;
 
@@ -211,15 +214,6 @@ size_t ForEveryOrder(Visitor visit) {
   } while (std::prev_permutation(chosen.begin(), chosen.end()));
   return orders;
 }
-
-// The orders are dealt out to as many tests as can run side by side. Sanitizers, ten times slower, see every 16th
-// order.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr size_t kStride = 16;
-#else
-constexpr size_t kStride = 1;
-#endif
-constexpr size_t kShares = 8;
 
 class RotationInterleavings : public ::testing::TestWithParam<size_t> {};
 

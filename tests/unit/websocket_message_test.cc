@@ -62,6 +62,15 @@ TEST(WebSocketMessageTest, WhatIsNoMessage) {
   }
 }
 
+// Consume remembers 100,000 of them.
+TEST(WebSocketMessageTest, AnIdIsShort) {
+  const auto status = [](size_t size) {
+    return ReadWebSocketMessage(R"({"messageId":")" + std::string(size, 'A') + "\"}").status();
+  };
+  EXPECT_EQ(status(1024), absl::OkStatus());
+  EXPECT_EQ(status(1025).code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(WebSocketMessageTest, NamesTheMemberThatIsWrong) {
   const auto with = [](const char* pointer, const Json& value) {
     Json object = Whole();

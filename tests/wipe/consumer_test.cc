@@ -29,12 +29,12 @@ using testing::WatchedKeyWrapper;
 using Action = Decision::Action;
 using Manner = FakeKeyWrapper::Manner;
 
-class ConsumerWipes : public DecryptorFixture, public ::testing::WithParamInterface<AeadChoice> {
+class ConsumerWipes : public DecryptorFixture, public ::testing::WithParamInterface<CipherBackend> {
  protected:
   ConsumerWipes() {
     options_.key_wrapper = std::make_shared<WatchedKeyWrapper>(search_, wrapper_);
     options_.key_timeout = std::chrono::milliseconds(1);
-    options_.aead = GetParam();
+    options_.cipher_backend = GetParam();
   }
 
   void ExpectDelivered(const MadeMessage& message) { EXPECT_EQ(Decrypt(message).action, Action::kDeliver); }

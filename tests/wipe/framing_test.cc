@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
+#include "tests/support/each_aead.h"
 #include "tests/support/framing_fixture.h"
 #include "tests/wipe/leftover_search.h"
 
@@ -19,8 +22,10 @@ using ::testing::IsEmpty;
 using testing::LeftoverSearch;
 using testing::SentEntry;
 
-class FramingWipes : public testing::FramingFixture {
+class FramingWipes : public testing::FramingFixture, public ::testing::WithParamInterface<CipherBackend> {
  protected:
+  FramingWipes() { encryptor_options_.cipher_backend = decryptor_options_.cipher_backend = GetParam(); }
+
   // The secret is somewhere in each of the messages, which are too many for the first buffers.
   void BatchAndBack() {
     for (const size_t messages : {1, 30}) {
@@ -56,7 +61,7 @@ class FramingWipes : public testing::FramingFixture {
   const std::string_view secret_ = search_.NewSecret("plaintext", 5000);
 };
 
-TEST_F(FramingWipes, Batches) {
+TEST_P(FramingWipes, Batches) {
   for (const framing::Compression codec :
        {framing::Compression::kNone, framing::Compression::kLz4, framing::Compression::kZlib,
         framing::Compression::kZstd, framing::Compression::kSnappy}) {
@@ -68,7 +73,7 @@ TEST_F(FramingWipes, Batches) {
   }
 }
 
-TEST_F(FramingWipes, Chunks) {
+TEST_P(FramingWipes, Chunks) {
   producer_options_.chunks = true;
   producer_options_.max_message_size = 2000;
   for (const framing::Compression codec : {framing::Compression::kNone, framing::Compression::kLz4}) {
@@ -81,23 +86,88 @@ TEST_F(FramingWipes, Chunks) {
 }
 
 // Chunks that wait for others, and those of a message that failed.
-TEST_F(FramingWipes, ChunksOfAMessageThatFails) {
+TEST_P(FramingWipes, ChunksOfAMessageThatFails) {
   producer_options_.chunks = true;
   producer_options_.max_message_size = 2000;
   RunAndSearch([&] {
     const std::vector<SentEntry> sent = Send(secret_);
-    Consume(sent.at(0), 1);
+    static_cast<void>(Consume(sent.at(0), 1));
     SentEntry forged = sent.at(1);
     forged.payload[0] = static_cast<char>(forged.payload[0] ^ 1);
     EXPECT_EQ(Consume(forged, 2).outcomes.size(), 1u);
-    Consume(sent.at(0), 1);
-    Consume(sent.at(1), 2);
+    static_cast<void>(Consume(sent.at(0), 1));
+    static_cast<void>(Consume(sent.at(1), 2));
     consumer().Flush();
   });
 }
 
+TEST_P(FramingWipes, ChunksThatNeverComeTogether) {
+  producer_options_.chunks = true;
+  producer_options_.max_message_size = 2000;
+  consumer_options_.chunks.max_open_messages = 1;
+  RunAndSearch([&] {
+    for (uint64_t id = 0; id < 3; ++id) {
+      metadata_.sequence_id = id;
+      static_cast<void>(Consume(Send(secret_).at(0), id));  // the one before is given up for it
+    }
+    EXPECT_THAT(search_.Live(), Contains("plaintext"));
+    EXPECT_EQ(consumer().Expire(2 * consumer_options_.chunks.max_age).size(), 1u);
+  });
+}
+
+TEST_P(FramingWipes, ASinkThatRefuses) {
+  producer_options_.compression = framing::Compression::kZlib;
+  SingleMessage message;
+  message.payload = secret_;
+  RunAndSearch([&] {
+    const absl::Status status = producer().SendBatch(
+        metadata_, {message, message}, [](const framing::OutgoingEntry&) { return absl::UnavailableError("later"); });
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  });
+}
+
+TEST_P(FramingWipes, ABatchThatCannotBeEncrypted) {
+  producer_options_.compression = framing::Compression::kZlib;
+  encryptor_options_.rotation.messages = encryptor_options_.rotation.hard_messages = 1;
+  SingleMessage message;
+  message.payload = secret_;
+  RunAndSearch([&] {
+    SendBatch({message});
+    EXPECT_EQ(producer().SendBatch(metadata_, {message}, Sink()).code(), absl::StatusCode::kUnavailable);
+  });
+}
+
+// The metadata isn't authenticated: whoever handles a message can say that its plaintext is something else.
+TEST_P(FramingWipes, PlaintextThatIsNotWhatItsMetadataSays) {
+  const auto send_as = [this](const std::function<void(framing::MessageMetadata&)>& change) {
+    SentEntry sent;
+    const absl::Status status = producer().Send(metadata_, secret_, [&](const framing::OutgoingEntry& entry) {
+      framing::MessageMetadata metadata = *framing::ParseMessageMetadata(entry.metadata);
+      change(metadata);
+      sent = {metadata.Serialize() + std::string(entry.encryption_fields), std::string(entry.payload), true};
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return sent;
+  };
+  RunAndSearch([&] {
+    for (const framing::Compression codec : {framing::Compression::kLz4, framing::Compression::kZlib,
+                                             framing::Compression::kZstd, framing::Compression::kSnappy}) {
+      const framing::Consumed consumed =
+          Consume(send_as([codec](framing::MessageMetadata& metadata) { metadata.compression = codec; }), 1);
+      EXPECT_FALSE(consumed.outcomes.at(0).decision.status.ok());
+    }
+    const framing::Consumed consumed =
+        Consume(send_as([](framing::MessageMetadata& metadata) { metadata.num_messages_in_batch = 3; }), 1);
+    SingleMessage message;
+    MessageReader reader(consumed.outcomes.at(0));
+    while (reader.Next(&message)) continue;
+    EXPECT_THAT(search_.Live(), Contains("plaintext"));
+  });
+}
+
 // Under kSend the memory for ciphertext holds plaintext.
-TEST_F(FramingWipes, WhatIsSentInClear) {
+TEST_P(FramingWipes, WhatIsSentInClear) {
   encryptor_options_.failure_action = ProducerCryptoFailureAction::kSend;
   encryptor_options_.rotation.messages = encryptor_options_.rotation.hard_messages = 4;
   RunAndSearch([&] {
@@ -116,6 +186,8 @@ TEST_F(FramingWipes, WhatIsSentInClear) {
     EXPECT_THAT(search_.Live(), Contains("plaintext"));
   });
 }
+
+INSTANTIATE_TEST_SUITE_P(, FramingWipes, testing::EachAead(), testing::AeadName);
 
 // What the codecs work in, kept or not. Digits, so that there is something to compress.
 class CodecWipes : public ::testing::TestWithParam<framing::Compression> {

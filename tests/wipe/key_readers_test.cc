@@ -74,8 +74,8 @@ TEST_F(ReaderWipes, AKeyDirectoryThatRefuses) {
 
 TEST_F(ReaderWipes, KeysInMemory) {
   Read(absl::StatusCode::kOk, [&] {
-    std::map<std::string, SecretBytes> pems;
-    pems["orders"] = SecretBytes::CopyOf(pem_);
+    std::multimap<std::string, SecretBytes> pems;
+    pems.emplace("orders", SecretBytes::CopyOf(pem_));
     return KeysInMemory({}, std::move(pems));
   });
 }

@@ -16,6 +16,8 @@
 #include <new>
 #include <utility>
 
+#include "tests/support/memory_mappings.h"
+
 namespace {
 
 void Require(bool condition, const char* what) {
@@ -173,6 +175,19 @@ void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noex
 void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { Free(memory); }
 
 namespace pulseal::testing {
+namespace {
+
+// Pulseal's own memory for secrets, which operator new knows nothing of. What is free in there must be wiped too.
+std::vector<std::string_view> SecretPages() {
+  std::vector<std::string_view> pages;
+  for (const MemoryMapping& mapping : MemoryMappings()) {
+    if (!mapping.name.empty() || !mapping.IsLeftOutOfDumps()) continue;
+    pages.emplace_back(reinterpret_cast<const char*>(mapping.begin), mapping.end - mapping.begin);
+  }
+  return pages;
+}
+
+}  // namespace
 
 LeftoverSearch::LeftoverSearch() {
   Require(getenv("LD_BIND_NOW") != nullptr, "set LD_BIND_NOW=1: see tests/wipe/CMakeLists.txt");
@@ -231,6 +246,7 @@ void LeftoverSearch::Run(const std::function<void()>& code) {
 
 std::vector<std::string> LeftoverSearch::Live() const {
   std::vector<std::string> found;
+  const std::vector<std::string_view> pages = SecretPages();
   size_t count = 0;
   const Secret* held[kMostSecrets];
   {
@@ -241,6 +257,7 @@ std::vector<std::string> LeftoverSearch::Live() const {
       for (const Header* block = live.first; block != nullptr && !is_held; block = block->next) {
         is_held = Holds(block->bytes(), secrets[i].bytes);
       }
+      for (const std::string_view page : pages) is_held = is_held || Holds(page, secrets[i].bytes);
       if (is_held) held[count++] = &secrets[i];
     }
   }
@@ -251,7 +268,7 @@ std::vector<std::string> LeftoverSearch::Live() const {
 // Nobody else is at work by now, so the lists can be read without the lock.
 std::vector<std::string> LeftoverSearch::Found() const {
   std::vector<std::string> found;
-  for (const std::string& name : Live()) found.push_back(name + " in a block that is still held");
+  for (const std::string& name : Live()) found.push_back(name + " in memory that is still held");
   for (const Header* block = freed.first; block != nullptr; block = block->next) {
     for (const char* name : SecretsIn(block->bytes())) {
       found.push_back(std::string(name) + " in a freed block of " + std::to_string(block->size) + " bytes, freed by" +

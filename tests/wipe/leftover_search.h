@@ -11,8 +11,8 @@
 namespace pulseal::testing {
 
 // Runs code and then looks for secrets in all the memory that it used: every block that operator delete got, as it was
-// at that moment, every block of operator new that is still held, and the stack. Memory of malloc is not looked at:
-// OpenSSL's heap is OpenSSL's.
+// at that moment, every block of operator new that is still held, the pages of SecretBytes, and the stack. Memory of malloc
+// is not looked at: OpenSSL's heap is OpenSSL's.
 //
 // One at a time. All but Run and Found are thread-safe.
 class LeftoverSearch {
@@ -32,7 +32,7 @@ class LeftoverSearch {
   // Runs `code` on a thread with a stack of its own. Secrets that it uses must be copies made by this object.
   void Run(const std::function<void()>& code);
 
-  // Which of the secrets blocks hold that are allocated now: so that a test knows that there was something to wipe.
+  // Which of the secrets are in blocks that are allocated now, or in pages of SecretBytes: so that a test knows that there was something to wipe.
   std::vector<std::string> Live() const;
 
   // After Run: each secret that was left anywhere, where, and who freed it. Found are at least 15 bytes in a row, and

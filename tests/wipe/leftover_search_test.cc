@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <memory>
 #include <new>
@@ -72,7 +73,22 @@ TEST_F(Planted, ABlockWithAnAlignmentIsFound) {
 TEST_F(Planted, ABlockThatIsStillHeldIsFound) {
   std::unique_ptr<std::string> held;
   search_.Run([&] { held = std::make_unique<std::string>(secret_); });
-  EXPECT_THAT(search_.Found(), ElementsAre("data key in a block that is still held"));
+  EXPECT_THAT(search_.Found(), ElementsAre("data key in memory that is still held"));
+}
+
+TEST_F(Planted, WhatIsLeftInPagesForSecretsIsFound) {
+  constexpr size_t kSize = 4096;
+  void* pages = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(pages, MAP_FAILED);
+  ASSERT_EQ(madvise(pages, kSize, MADV_DONTDUMP), 0);
+  search_.Run([&] { Plant(static_cast<char*>(pages) + 1000); });
+  EXPECT_THAT(search_.Found(), ElementsAre("data key in memory that is still held"));
+  munmap(pages, kSize);
+}
+
+TEST_F(Planted, ASecretInUseIsFound) {
+  const SecretBytes held = SecretBytes::CopyOf(secret_);
+  EXPECT_THAT(search_.Live(), ElementsAre("data key"));
 }
 
 TEST_F(Planted, ACopyOnTheStackIsFound) {

@@ -40,9 +40,9 @@ class LocalWipes : public ::testing::TestWithParam<Pair> {
  protected:
   std::shared_ptr<KeyWrapper> Wrapper(LocalKeyPolicy policy = {}) const {
     std::map<std::string, std::string> public_pems;
-    std::map<std::string, SecretBytes> private_pems;
+    std::multimap<std::string, SecretBytes> private_pems;
     public_pems["orders"] = public_pem_;
-    private_pems["orders"] = SecretBytes::CopyOf(private_pem_);
+    private_pems.emplace("orders", SecretBytes::CopyOf(private_pem_));
     return LocalKeyWrapper(KeysInMemory(std::move(public_pems), std::move(private_pems)), std::move(policy));
   }
 

@@ -27,7 +27,7 @@ using ::testing::SizeIs;
 using testing::WatchedKeyWrapper;
 using Manner = FakeKeyWrapper::Manner;
 
-class ProducerWipes : public ::testing::TestWithParam<AeadChoice> {
+class ProducerWipes : public ::testing::TestWithParam<CipherBackend> {
  protected:
   EncryptorOptions Options() {
     EncryptorOptions options;
@@ -35,7 +35,7 @@ class ProducerWipes : public ::testing::TestWithParam<AeadChoice> {
     options.key_wrapper = std::make_shared<WatchedKeyWrapper>(search_, wrapper_);
     options.background = background_.options();
     options.key_timeout = std::chrono::milliseconds(1);
-    options.aead = GetParam();
+    options.cipher_backend = GetParam();
     return options;
   }
 

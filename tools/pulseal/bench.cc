@@ -44,13 +44,14 @@ struct Arguments {
   bool json = false, quiet = false;
 };
 
-const std::map<std::string, AeadChoice>& Backends() {
-  static const auto* const backends = new std::map<std::string, AeadChoice>{
-      {"automatic", AeadChoice::kAutomatic}, {"openssl", AeadChoice::kOpenSsl}, {"ipsec-mb", AeadChoice::kIpsecMb}};
+const std::map<std::string, CipherBackend>& Backends() {
+  static const auto* const backends = new std::map<std::string, CipherBackend>{{"automatic", CipherBackend::kAutomatic},
+                                                                               {"openssl", CipherBackend::kOpenSsl},
+                                                                               {"ipsec-mb", CipherBackend::kIpsecMb}};
   return *backends;
 }
 
-const char* BackendName(AeadChoice chosen) { return chosen == AeadChoice::kIpsecMb ? "libipsec-mb" : "OpenSSL"; }
+const char* BackendName(CipherBackend chosen) { return chosen == CipherBackend::kIpsecMb ? "libipsec-mb" : "OpenSSL"; }
 
 absl::Status Failed(std::string_view what) {
   return absl::InternalError(absl::StrCat("OpenSSL could not ", absl::string_view(what.data(), what.size())));
@@ -63,17 +64,17 @@ struct Ciphers {
   RawAead raw;
 };
 
-absl::StatusOr<Ciphers> MakeCiphers(AeadChoice backend) {
+absl::StatusOr<Ciphers> MakeCiphers(CipherBackend backend) {
   absl::StatusOr<KeyPair> pair = GenerateKeyPair(KeyType::kRsa2048);
   if (!pair.ok()) return pair.status();
-  std::map<std::string, SecretBytes> private_pems;
+  std::multimap<std::string, SecretBytes> private_pems;
   private_pems.emplace("bench", std::move(pair->private_pem));
   EncryptorOptions producer;
   producer.key_names = {"bench"};
   producer.key_reader = KeysInMemory({{"bench", pair->public_pem}}, std::move(private_pems));
   DecryptorOptions consumer;
   consumer.key_reader = producer.key_reader;
-  producer.aead = consumer.aead = backend;
+  producer.cipher_backend = consumer.cipher_backend = backend;
   auto encryptor = MessageEncryptor::Create(std::move(producer));
   if (!encryptor.ok()) return encryptor.status();
   auto decryptor = MessageDecryptor::Create(std::move(consumer));
@@ -286,7 +287,7 @@ std::string Table(const std::vector<Comparison>& comparisons, const char* backen
 ExitCode Run(const Arguments& arguments) {
   absl::StatusOr<Ciphers> ciphers = MakeCiphers(Backends().at(arguments.backend));
   if (!ciphers.ok()) return EnvironmentFailure(ciphers.status());
-  const char* const backend = BackendName(ciphers->encryptor->aead());
+  const char* const backend = BackendName(ciphers->encryptor->cipher_backend());
   const absl::StatusOr<std::vector<Comparison>> comparisons = MeasureAll(*ciphers, arguments);
   if (!comparisons.ok()) return EnvironmentFailure(comparisons.status());
   std::string text;

@@ -115,7 +115,7 @@ class Consumption {
   // False at the end.
   absl::StatusOr<bool> ConsumeOne() {
     const absl::StatusOr<std::optional<TopicEntry>> entry = topic_.Next();
-    if (!entry.ok()) return entry.status();
+    if (!entry.ok()) return AfterWriting(entry.status());
     absl::Status status = entry->has_value() ? Consume(**entry) : SettleWritten();
     if (!status.ok()) return status;
     if (entry->has_value()) return true;
@@ -175,6 +175,12 @@ class Consumption {
     absl::Status status = topic_.Settle(settled_);
     settled_.clear();
     return status;
+  }
+
+  // What came before the topic failed is as good as ever, and may be all that can be had of it.
+  absl::Status AfterWriting(absl::Status failure) {
+    failure.Update(SettleWritten());
+    return failure;
   }
 
   // A pipe says that its reader has gone without being written to.

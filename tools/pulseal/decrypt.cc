@@ -15,13 +15,13 @@
 #include "tools/pulseal/input_file.h"
 #include "tools/pulseal/interrupt.h"
 #include "tools/pulseal/json_line.h"
+#include "tools/pulseal/kept_message.h"
 #include "tools/pulseal/leftovers.h"
 #include "tools/pulseal/line_errors.h"
 #include "tools/pulseal/line_reader.h"
 #include "tools/pulseal/message_output.h"
 #include "tools/pulseal/private_keys.h"
 #include "tools/pulseal/report.h"
-#include "tools/pulseal/websocket_message.h"
 
 namespace pulseal::tools {
 namespace {
@@ -32,48 +32,6 @@ struct Arguments {
   std::string file = "-", format = "lines";
   PrivateKeyArguments keys;
 };
-
-// A ciphertext that was kept, with its entry's metadata and the place that it had in a topic.
-struct Kept {
-  std::string metadata, payload;
-  Place place;
-};
-
-absl::StatusOr<std::string> Base64Of(const Json& object, const char* name) {
-  std::string bytes;
-  const auto value = object.find(name);
-  if (value == object.end()) return absl::InvalidArgumentError(absl::StrCat("there is no \"", name, "\""));
-  if (absl::Status status = TakeBase64(name, *value, &bytes); !status.ok()) return status;
-  return bytes;
-}
-
-uint64_t NumberOf(const Json& object, const char* name) {
-  const auto value = object.find(name);
-  return value != object.end() && value->is_number_unsigned() ? value->get<uint64_t>() : 0;
-}
-
-absl::StatusOr<Kept> ReadFrame(const Json& frame) {
-  WebSocketMessage message = WebSocketMessageOf(frame);
-  if (!message.status.ok()) return message.status;
-  return Kept{std::move(message.metadata), std::move(message.payload), {0, 0, std::move(message.message_id)}};
-}
-
-Place PlaceOf(const Json& kept) {
-  const auto id = kept.find("message_id");
-  const bool has_id = id != kept.end() && id->is_string();
-  return {NumberOf(kept, "entry"), NumberOf(kept, "offset"), has_id ? id->get<std::string>() : ""};
-}
-
-absl::StatusOr<Kept> ReadKept(const Json& object) {
-  if (!object.is_object())
-    return absl::InvalidArgumentError("not a JSON object in one line (of others jq -c makes one)");
-  if (object.contains("encryptionContext")) return ReadFrame(object);
-  absl::StatusOr<std::string> payload = Base64Of(object, "payload_base64");
-  if (!payload.ok()) return payload.status();
-  absl::StatusOr<std::string> metadata = Base64Of(object, "context");
-  if (!metadata.ok()) return metadata.status();
-  return Kept{*std::move(metadata), *std::move(payload), PlaceOf(object)};
-}
 
 // A message among the lines of "pulseal consume" that could be read at once.
 bool WasReadBefore(const Json& object) {
@@ -140,7 +98,7 @@ class Decryption {
       ++read_before_;
       return absl::OkStatus();
     }
-    const absl::StatusOr<Kept> kept = ReadKept(object);
+    const absl::StatusOr<KeptMessage> kept = ReadKeptMessage(object);
     if (!kept.ok()) {
       errors_.Add(line.number, std::string(kept.status().message()));
       return absl::OkStatus();

@@ -26,12 +26,23 @@ inline std::string JsonText(const Json& object) {
 // The same and a line feed.
 inline std::string JsonLine(const Json& object) { return JsonText(object) + "\n"; }
 
-// `text` as JSON; not an object where it isn't one. What lies deeper than anything of ours is dropped, so that nesting
-// costs no memory. Never throws.
+// Of one text: as many as a message with all its properties and wrapped keys has, and more. Each one that is read is looked
+// for among those of its object, so that without a limit a line would take hours.
+inline constexpr int kMostJsonNames = 4096;
+
+// `text` as JSON; not an object where it isn't one, or has over kMostJsonNames names. What lies deeper than anything of ours
+// is dropped, so that nesting costs no memory. Never throws.
 inline Json ParseJson(std::string_view text) {
   constexpr int kDeepest = 8;
-  const auto is_near = [](int depth, Json::parse_event_t, const Json&) { return depth <= kDeepest; };
-  return Json::parse(text, is_near, false);
+  // Which the parser would take for the end, whatever comes behind it.
+  if (text.find('\0') != std::string_view::npos) return Json(Json::value_t::discarded);
+  int names = 0;
+  const auto is_kept = [&names](int depth, Json::parse_event_t event, const Json&) {
+    if (event == Json::parse_event_t::key) ++names;
+    return depth <= kDeepest && names <= kMostJsonNames;
+  };
+  Json parsed = Json::parse(text, is_kept, false);
+  return names <= kMostJsonNames ? parsed : Json(Json::value_t::discarded);
 }
 
 // For a member of an object that isn't what was expected.

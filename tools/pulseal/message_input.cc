@@ -3,38 +3,15 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "tools/pulseal/json_line.h"
-#include "tools/pulseal/wire_text.h"
 
 namespace pulseal::tools {
 namespace {
 
 // A byte of a payload may take six in JSON ("\u0000").
 constexpr size_t kMaxJsonLineSize = 6 * kMaxMessageSize + 1024 * 1024;
-
-// Written by "pulseal consume", and nobody's to choose.
-constexpr std::string_view kPassedOver[] = {"entry",    "offset",          "message_id",    "batch_index",
-                                            "producer", "sequence_id",     "publish_time",  "encrypted",
-                                            "key_name", "producer_base64", "producer_size", "key_name_base64"};
-
-absl::Status TakeText(std::string_view member, const Json& value, std::string* text) {
-  if (!value.is_string()) return WrongMember(member, "a text");
-  *text = value.get_ref<const std::string&>();
-  return absl::OkStatus();
-}
-
-absl::Status TakeProperties(const Json& value, std::vector<std::pair<std::string, std::string>>* properties) {
-  if (!value.is_object()) return WrongMember("properties", "an object of texts");
-  for (const auto& [name, text] : value.items()) {
-    if (!text.is_string()) return WrongMember("properties", "an object of texts");
-    properties->emplace_back(name, text.get_ref<const std::string&>());
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -61,63 +38,12 @@ absl::StatusOr<bool> MessageInput::Next(framing::SingleMessage* message) {
     } else if (format_ == MessageFormat::kLines) {
       message->payload = line->text;
     } else {
-      status = Parse(line->text, message);
+      status = json_.Read(line->text, message);
     }
     if (status.ok()) status = check_(*message);
     if (status.ok()) return true;
     errors_.Add(line->number, absl::StrCat("it ", status.message()));
   }
-}
-
-absl::Status MessageInput::Parse(std::string_view line, framing::SingleMessage* message) {
-  const Json object = ParseJson(line);
-  if (!object.is_object()) return absl::InvalidArgumentError("is not a JSON object");
-  payload_.clear();
-  properties_.clear();
-  int payloads = 0, keys = 0;
-  absl::Status status;
-  for (const auto& [name, value] : object.items()) {
-    if (name == "payload" && value.is_null()) {
-      ++payloads;
-      message->null_value = true;
-    } else if (name == "payload") {
-      ++payloads;
-      status = TakeText(name, value, &payload_);
-    } else if (name == "payload_base64") {
-      ++payloads;
-      status = TakeBase64(name, value, &payload_);
-    } else if (name == "key") {
-      ++keys;
-      status = TakeText(name, value, &key_);
-    } else if (name == "key_base64") {  // travels as base64
-      ++keys;
-      std::string bytes;
-      status = TakeBase64(name, value, &bytes);
-      key_ = Base64(bytes);
-      message->partition_key_b64_encoded = true;
-    } else if (name == "ordering_key_base64") {
-      status = TakeBase64(name, value, &ordering_key_);
-      message->ordering_key = ordering_key_;
-    } else if (name == "properties") {
-      status = TakeProperties(value, &properties_);
-    } else if (name == "event_time") {
-      if (value.is_number_unsigned()) message->event_time = value.get<uint64_t>();
-      if (!value.is_number_unsigned()) status = WrongMember(name, "a number of milliseconds since 1970");
-    } else if (std::find(std::begin(kPassedOver), std::end(kPassedOver), name) == std::end(kPassedOver)) {
-      return absl::InvalidArgumentError(absl::StrCat("has a member ", WireText(name), ", which no message has"));
-    }
-    if (!status.ok()) return absl::InvalidArgumentError(absl::StrCat("isn't a message: ", status.message()));
-  }
-  if (payloads != 1) return absl::InvalidArgumentError("needs one of \"payload\" and \"payload_base64\"");
-  if (keys > 1) return absl::InvalidArgumentError("has both \"key\" and \"key_base64\"");
-  if (payload_.size() > kMaxMessageSize) return absl::InvalidArgumentError("has a payload that is longer than 5 MiB");
-  if (properties_.size() > framing::kMaxProperties) {
-    return absl::InvalidArgumentError(absl::StrCat("has more than ", framing::kMaxProperties, " properties"));
-  }
-  message->payload = payload_;
-  if (keys > 0) message->partition_key = key_;
-  for (const auto& [name, text] : properties_) message->properties.emplace_back(name, text);
-  return absl::OkStatus();
 }
 
 }  // namespace pulseal::tools

@@ -4,24 +4,19 @@
 #ifndef PULSEAL_TOOLS_MESSAGE_INPUT_H_
 #define PULSEAL_TOOLS_MESSAGE_INPUT_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "pulseal/framing/batch.h"
+#include "tools/pulseal/json_message.h"
 #include "tools/pulseal/line_errors.h"
 #include "tools/pulseal/line_reader.h"
 
 namespace pulseal::tools {
 
 enum class MessageFormat { kLines, kJsonLines };
-
-inline constexpr size_t kMaxMessageSize = 5 * 1024 * 1024;  // bytes of a payload
 
 class MessageInput {
  public:
@@ -39,14 +34,11 @@ class MessageInput {
   uint64_t position() const { return lines_.position(); }  // in the input, in bytes
 
  private:
-  absl::Status Parse(std::string_view line, framing::SingleMessage* message);
-
   const MessageFormat format_;
   const Check check_;
   LineReader lines_;
   LineErrors errors_{"standard input", "left out"};
-  std::string payload_, key_, ordering_key_;  // of the message read last, as are these
-  std::vector<std::pair<std::string, std::string>> properties_;
+  JsonMessage json_;
 };
 
 }  // namespace pulseal::tools

@@ -19,13 +19,13 @@
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "lib/mutex.h"
 #include "tools/pulseal/file.h"
 #include "tools/pulseal/interrupt.h"
 #include "tools/pulseal/wire_text.h"
@@ -137,8 +137,10 @@ absl::Status Lost(const error_code& error, const websocket::close_reason& reason
 
 // Where the thread that looks for the host hands its answer in, if anybody still waits for it.
 struct HostLookup {
-  std::mutex mutex;
-  asio::io_context* io = nullptr;  // null: nobody does
+  explicit HostLookup(asio::io_context& waiting) : io(&waiting) {}
+
+  Mutex mutex;
+  asio::io_context* io ABSL_GUARDED_BY(mutex);  // null: nobody does
 };
 
 template <typename Stream>
@@ -147,14 +149,13 @@ class Connection final : public WebSocketConnection {
   template <typename... Arguments>
   explicit Connection(size_t max_frame_size, Arguments&&... arguments)
       : websocket_(loop_.io(), std::forward<Arguments>(arguments)...) {
-    lookup_->io = &loop_.io();
     websocket_.read_message_max(max_frame_size);
     websocket_.auto_fragment(false);
     websocket_.set_option(websocket::stream_base::timeout{websocket::stream_base::none(), kSilence, true});
   }
 
   ~Connection() override {
-    const std::lock_guard<std::mutex> lock(lookup_->mutex);
+    MutexLock lock(lookup_->mutex);
     lookup_->io = nullptr;
   }
 
@@ -224,7 +225,7 @@ class Connection final : public WebSocketConnection {
     if (!texts_.empty()) {
       std::string text = std::move(texts_.front());
       texts_.pop_front();
-      held_bytes_ -= text.size();
+      held_bytes_ -= HeldFor(text.size());
       return text;
     }
     if (IsLost()) return WhyLost();
@@ -247,12 +248,15 @@ class Connection final : public WebSocketConnection {
       if (error) return;
       texts_.push_back(beast::buffers_to_string(buffer_.data()));
       buffer_.consume(size);
-      held_bytes_ += size;
+      held_bytes_ += HeldFor(size);
       KeepReading();
     });
   }
 
  private:
+  // An empty text takes memory too.
+  static constexpr size_t HeldFor(size_t text_size) { return sizeof(std::string) + text_size; }
+
   // The system's resolver takes as long as it likes and can't be interrupted, and whoever ends Asio's waits for it. So it
   // has a thread that may be left behind.
   template <typename Done>
@@ -261,7 +265,7 @@ class Connection final : public WebSocketConnection {
       asio::io_context io;
       error_code error;
       auto found = tcp::resolver(io).resolve(host, port, tcp::resolver::numeric_service, error);
-      const std::lock_guard<std::mutex> lock(lookup->mutex);
+      MutexLock lock(lookup->mutex);
       if (lookup->io == nullptr) return;
       asio::post(*lookup->io, [this, done, error, found = std::move(found)] {
         addresses_ = found;
@@ -317,7 +321,7 @@ class Connection final : public WebSocketConnection {
 
   Loop loop_;
   websocket::stream<Stream> websocket_;
-  const std::shared_ptr<HostLookup> lookup_ = std::make_shared<HostLookup>();
+  const std::shared_ptr<HostLookup> lookup_ = std::make_shared<HostLookup>(loop_.io());
   tcp::resolver::results_type addresses_;
   websocket::response_type response_;
   bool done_ = false, reading_ = false;

@@ -13,6 +13,8 @@
 namespace pulseal::tools {
 namespace {
 
+// Pulsar's have some 30 bytes. They are remembered, and so mustn't be as long as the endpoint likes.
+constexpr size_t kLongestId = 1024;
 constexpr const char* kCompressionNames[] = {"NONE", "LZ4", "ZLIB", "ZSTD", "SNAPPY"};
 
 // Null where there is none: the endpoint writes null for what a message hasn't.
@@ -153,7 +155,9 @@ WebSocketMessage WebSocketMessageOf(const Json& object) {
 
 absl::StatusOr<WebSocketMessage> ReadWebSocketMessage(std::string_view text) {
   const Json object = ParseJson(text);
-  if (object.is_object() && Member(object, "messageId").is_string()) return WebSocketMessageOf(object);
+  const Json* const id = object.is_object() ? &Member(object, "messageId") : nullptr;
+  const bool has_id = id != nullptr && id->is_string() && id->get_ref<const std::string&>().size() <= kLongestId;
+  if (has_id) return WebSocketMessageOf(object);
   return absl::InvalidArgumentError(absl::StrCat("the endpoint sends what is no message: ", WireText(text)));
 }
 

@@ -57,6 +57,8 @@ class Given {
     return number;
   }
 
+  // False for one that so many have come after that it was forgotten. An endpoint that waits for permits sends none as far.
+  bool Remembers(uint64_t number) const { return number >= first_number_; }
   const std::string& message_id(uint64_t number) const { return entries_[number - first_number_].message_id; }
   bool is_settled(uint64_t number) const { return entries_[number - first_number_].is_settled; }
   void Settle(uint64_t number) { entries_[number - first_number_].is_settled = true; }
@@ -104,6 +106,7 @@ class WebSocketSource final : public TopicSource {
 
   absl::Status Settle(const std::vector<uint64_t>& entry_numbers) override {
     for (const uint64_t number : entry_numbers) {
+      if (!given_.Remembers(number)) continue;  // it comes again, and is given again
       given_.Settle(number);
       if (absl::Status status = Acknowledge(number); !status.ok()) return status;
     }

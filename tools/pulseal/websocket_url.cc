@@ -83,6 +83,17 @@ absl::Status TakePath(std::string_view path, WebSocketUrl* url) {
   return absl::OkStatus();
 }
 
+// `text` without a user's password and without what a query says, which may be a token: errors are kept in logs.
+std::string WithoutSecrets(std::string_view text) {
+  const size_t authority = text.find("://") + 3;
+  const size_t user_end = text.rfind('@');
+  const std::string_view user = user_end < text.size() ? "..." : "";
+  const std::string_view rest = text.substr(user.empty() ? authority : user_end);
+  const size_t query = std::min(rest.find_first_of("?#"), rest.size());
+  return absl::StrCat(AsAbsl(text.substr(0, authority)), AsAbsl(user), AsAbsl(rest.substr(0, query + 1)),
+                      query < rest.size() ? "..." : "");
+}
+
 }  // namespace
 
 bool IsWebSocketUrl(std::string_view topic) { return BeginsWith(topic, kPlain) || BeginsWith(topic, kTls); }
@@ -108,7 +119,8 @@ absl::StatusOr<WebSocketUrl> ParseWebSocketUrl(std::string_view text) {
   if (status.ok()) status = TakeAuthority(rest.substr(0, path), &url);
   if (status.ok()) status = TakePath(rest.substr(path), &url);
   if (status.ok()) return url;
-  return absl::InvalidArgumentError(absl::StrCat(Shown(text.substr(0, kLongest)), " ", status.message()));
+  return absl::InvalidArgumentError(
+      absl::StrCat(Shown(WithoutSecrets(text).substr(0, kLongest)), " ", status.message()));
 }
 
 std::string PercentEncoded(std::string_view text) {

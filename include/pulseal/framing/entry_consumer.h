@@ -54,6 +54,7 @@ struct Outcome {
 class PULSEAL_EXPORT MessageReader {
  public:
   explicit MessageReader(const Outcome& outcome);
+  explicit MessageReader(Outcome&& outcome) = delete;  // it would be gone
 
   // False behind the last one. `message` is as BatchReader::Next leaves it, or, of a message that wasn't in a batch,
   // as MessageAlone makes it: what it doesn't carry is in the outcome's metadata.
@@ -69,7 +70,7 @@ class PULSEAL_EXPORT MessageReader {
 };
 
 // What one call came to.
-struct Consumed {
+struct [[nodiscard]] Consumed {
   // Usually one. None: the entry is a chunk, and more are needed. Several: messages in chunks that were given up or expired
   // come first.
   std::vector<Outcome> outcomes;

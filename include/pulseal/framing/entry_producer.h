@@ -45,8 +45,8 @@ struct OutgoingEntry {
   int32_t chunk_id = 0;    // from 0
 };
 
-// Takes an entry. Whatever it returns but OK ends the call, and is what the call returns. Must not be empty, nor call the
-// producer that calls it.
+// Takes an entry. Whatever it returns but OK ends the call, and is what the call returns; of a message in chunks the rest is
+// then not handed over. What it throws passes through. Must not be empty, nor call the producer that calls it.
 using EntrySink = std::function<absl::Status(const OutgoingEntry&)>;
 
 // Thread-compatible: one for each producer or thread; any number may share an encryptor. Its plaintext scratch memory is

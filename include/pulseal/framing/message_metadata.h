@@ -22,7 +22,7 @@ inline constexpr size_t kMaxProperties = 1000;  // of a message; more is malform
 // Names and values in the order of the wire; a name may come twice.
 using Properties = std::vector<std::pair<std::string, std::string>>;
 
-// The codecs of the wire; a number that isn't here is a codec that this library doesn't know.
+// The codecs of the wire. More may be appended; a number that isn't here is a codec that this library doesn't know.
 enum class Compression : int32_t { kNone = 0, kLz4 = 1, kZlib = 2, kZstd = 3, kSnappy = 4 };
 
 // Everything that travels beside a message's payload. Security: in clear and unauthenticated, even where the payload is
@@ -56,7 +56,7 @@ struct MessageMetadata {
   std::string other_fields;
 
   // The serialised MessageMetadata. Parsing it gives an equal value.
-  PULSEAL_EXPORT std::string Serialize() const;
+  [[nodiscard]] PULSEAL_EXPORT std::string Serialize() const;
 };
 
 // INVALID_ARGUMENT (kMalformed) where `metadata` doesn't parse, lacks a required field, or is over kMaxMetadataSize or

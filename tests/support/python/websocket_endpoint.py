@@ -149,7 +149,7 @@ class Endpoint:
             self.count["frames"] += 1
             self.until_restart -= 1
             if self.until_restart == 0:
-                threading.Thread(target=self.restart, daemon=True).start()
+                self.restart()  # before the other end can come again, to be answered by a listener that is about to go
                 raise Gone
 
     def serve(self, sock):
@@ -217,7 +217,7 @@ class Endpoint:
         elif fault == "no-json":
             connection.write_frame(TEXT, b"what? \x1b[31m")
         elif fault == "no-member":
-            connection.write_json({"hello": "world"})
+            connection.write_json({"good": "day"})
         elif fault == "huge-frame":
             connection.write(struct.pack(">BBQ", 0x81, 127, 2**31) + b"x" * 100_000)
         elif fault == "cut-frame":
@@ -225,6 +225,10 @@ class Endpoint:
             raise Gone
         elif fault == "close":
             connection.close(1011, "something \x1b[31mbroke")
+        elif fault == "no-permits":  # more messages than anybody asked for, and no pause between them
+            messages = (json.dumps({"messageId": message_id(i), "payload": "", "publishTime": ""}) for i in range(120_000))
+            connection.write(b"".join(struct.pack(">BB", 0x81, len(text)) + text.encode() for text in messages))
+            return
         else:
             return
         while True:  # until the client goes

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef PULSEAL_AEAD_CHOICE_H_
-#define PULSEAL_AEAD_CHOICE_H_
+#ifndef PULSEAL_CIPHER_BACKEND_H_
+#define PULSEAL_CIPHER_BACKEND_H_
 
 namespace pulseal {
 
 // Which library's AES-GCM encrypts and decrypts payloads. All give the same bytes for the same key and nonce.
-enum class AeadChoice {
+enum class CipherBackend {
   // kIpsecMb where this build has it, OpenSSL is older than 3.2, the processor has AES-NI, PCLMULQDQ and AVX2 (VAES and
   // AVX-512 are used where they are), libipsec-mb's self-test passed, and it agreed with OpenSSL on messages of many
   // sizes just now; otherwise, and under an OpenSSL library context of the embedder's own, a property string or FIPS
@@ -21,4 +21,4 @@ enum class AeadChoice {
 
 }  // namespace pulseal
 
-#endif  // PULSEAL_AEAD_CHOICE_H_
+#endif  // PULSEAL_CIPHER_BACKEND_H_

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/at_work.h"
+
+#include <gtest/gtest.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <string_view>
+#include <thread>
+
+namespace pulseal {
+namespace {
+
+std::atomic<bool> openssl_ends{false};
+
+// Runs `work` on a thread that nobody waits for, and ends the program when that has begun.
+template <typename Work>
+[[noreturn]] void ExitDuring(Work work) {
+  OPENSSL_init_crypto(0, nullptr);  // otherwise there is nothing that could end
+  std::atomic<bool> has_begun{false};
+  std::thread([&has_begun, work] {
+    const AtWork at_work;
+    has_begun = true;
+    work();
+  }).detach();
+  while (!has_begun) std::this_thread::yield();
+  OPENSSL_atexit([] { openssl_ends = true; });  // the newest of these is called first
+  std::exit(0);
+}
+
+void UseOpenSslWhileItEnds() {
+  while (!openssl_ends) std::this_thread::yield();
+  unsigned char bytes[16];
+  for (int i = 0; i < 10000; ++i) RAND_priv_bytes(bytes, sizeof bytes);
+  constexpr std::string_view kDone = "done\n";
+  (void)!write(STDERR_FILENO, kDone.data(), kDone.size());
+}
+
+TEST(AtWorkDeathTest, ExitWaitsForIt) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "under ThreadSanitizer the program ends before OpenSSL does";
+#endif
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(ExitDuring(UseOpenSslWhileItEnds), ::testing::ExitedWithCode(0), "done");
+}
+
+TEST(AtWorkDeathTest, ExitDoesNotWaitForEver) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto never_end = [] {
+    while (true) pause();
+  };
+  EXPECT_EXIT(ExitDuring(never_end), ::testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace pulseal
