@@ -37,9 +37,12 @@ void CountForThisProcess() {
 
 }  // namespace
 
-AtWork::AtWork() {
+void AtWork::MakeExitWait() {
   static const bool is_waited_for = crypto::CallBeforeOpenSslEnds(WaitForThreads);
   (void)is_waited_for;  // without memory for that exit is as it would be without us
+}
+
+AtWork::AtWork() {
   CountForThisProcess();
   threads.fetch_add(1);
   if (!is_ending.load()) return;

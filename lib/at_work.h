@@ -17,6 +17,10 @@ class AtWork {
   // What exit waits at most.
   static constexpr std::chrono::seconds kLongestWait{1};
 
+  // Whoever starts a thread that will be at work calls this first, not the thread itself: once OpenSSL is ending it takes
+  // handlers that it never calls, and exit would not wait.
+  static void MakeExitWait();
+
   // Doesn't return once the process is ending: the thread, which nobody waits for, ends with it.
   AtWork();
   ~AtWork();

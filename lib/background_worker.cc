@@ -300,6 +300,7 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
 
   // Every signal is blocked, so that the embedding program's handlers never run on a thread that it doesn't know.
   bool StartThread(void (ThreadWorker::*body)()) {
+    AtWork::MakeExitWait();
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

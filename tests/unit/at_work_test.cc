@@ -7,9 +7,16 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <memory>
 #include <string_view>
 #include <thread>
+
+#include "lib/background_worker.h"
+#include "pulseal/background.h"
 
 namespace pulseal {
 namespace {
@@ -20,6 +27,7 @@ std::atomic<bool> openssl_ends{false};
 template <typename Work>
 [[noreturn]] void ExitDuring(Work work) {
   OPENSSL_init_crypto(0, nullptr);  // otherwise there is nothing that could end
+  AtWork::MakeExitWait();
   std::atomic<bool> has_begun{false};
   std::thread([&has_begun, work] {
     const AtWork at_work;
@@ -53,6 +61,40 @@ TEST(AtWorkDeathTest, ExitDoesNotWaitForEver) {
     while (true) pause();
   };
   EXPECT_EXIT(ExitDuring(never_end), ::testing::ExitedWithCode(0), "");
+}
+
+std::shared_ptr<BackgroundWorker>& Worker() {
+  static auto* const worker = new std::shared_ptr<BackgroundWorker>(BackgroundWorker::Create(Background()));
+  return *worker;
+}
+
+size_t ThreadsHere() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return std::distance(begin(tasks), end(tasks));
+}
+
+// Once OpenSSL is ending. A thread that ends all the same does so within a tenth of a second, in good time to be seen.
+void StopWorkerAndCountThreads() {
+  constexpr std::string_view kThreadEnded = "a thread ended while OpenSSL did\n";
+  const size_t threads = ThreadsHere();
+  Worker()->Stop();
+  for (int i = 0; i < 100 && ThreadsHere() == threads; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (ThreadsHere() != threads) (void)!write(STDERR_FILENO, kThreadEnded.data(), kThreadEnded.size());
+}
+
+[[noreturn]] void ExitBesideAThreadThatHasNotWorkedYet() {
+  OPENSSL_init_crypto(0, nullptr);
+  OPENSSL_atexit(StopWorkerAndCountThreads);  // before the thread is started, so called after exit has waited
+  Worker()->After(std::chrono::hours(1), [] {});
+  std::exit(0);
+}
+
+TEST(AtWorkDeathTest, NoThreadEndsOnceOpenSslIsEnding) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "under ThreadSanitizer the program ends before OpenSSL does";
+#endif
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(ExitBesideAThreadThatHasNotWorkedYet(), ::testing::ExitedWithCode(0), "^$");
 }
 
 }  // namespace
