@@ -1,21 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/at_work.h"
 
-#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 
 #include "lib/crypto/openssl_end.h"
 
 namespace pulseal {
 namespace {
 
-// Atomics, since a lock might be held for ever in a child that was forked meanwhile.
-std::atomic<int> threads{0};
-std::atomic<pid_t> process{0};  // whose they are: a forked child has none of its parent's
+// Atomics, since a lock might be held for ever in a child that was forked meanwhile. The upper half of the first says whose
+// the threads are that the lower half counts: a forked child has none of its parent's.
+std::atomic<uint64_t> at_work{0};
 std::atomic<bool> is_ending{false};
+
+constexpr int kCountBits = 32;
+uint64_t NobodyHere() { return static_cast<uint64_t>(getpid()) << kCountBits; }
+bool IsOf(uint64_t process, uint64_t count) { return count >> kCountBits == process >> kCountBits; }
+
+void Enter() {
+  const uint64_t nobody = NobodyHere();
+  uint64_t before = at_work.load();
+  while (!at_work.compare_exchange_weak(before, (IsOf(nobody, before) ? before : nobody) + 1)) {
+  }
+}
+
+void Leave() {
+  const uint64_t nobody = NobodyHere();
+  uint64_t before = at_work.load();
+  while (IsOf(nobody, before) && !at_work.compare_exchange_weak(before, before - 1)) {
+  }
+}
 
 void Pause(std::chrono::milliseconds time) {
   const timespec pause = {0, std::chrono::nanoseconds(time).count()};
@@ -24,15 +42,10 @@ void Pause(std::chrono::milliseconds time) {
 
 void WaitForThreads() {
   is_ending.store(true);
-  if (process.load() != getpid()) return;
+  const uint64_t nobody = NobodyHere();
   const auto give_up = std::chrono::steady_clock::now() + AtWork::kLongestWait;
-  while (threads.load() > 0 && std::chrono::steady_clock::now() < give_up) Pause(std::chrono::milliseconds(1));
-}
-
-void CountForThisProcess() {
-  const pid_t self = getpid();
-  pid_t before = process.load();
-  if (before != self && process.compare_exchange_strong(before, self)) threads.store(0);
+  const auto somebody_is = [nobody] { return IsOf(nobody, at_work.load()) && at_work.load() != nobody; };
+  while (somebody_is() && std::chrono::steady_clock::now() < give_up) Pause(std::chrono::milliseconds(1));
 }
 
 }  // namespace
@@ -43,13 +56,12 @@ void AtWork::MakeExitWait() {
 }
 
 AtWork::AtWork() {
-  CountForThisProcess();
-  threads.fetch_add(1);
+  Enter();
   if (!is_ending.load()) return;
-  threads.fetch_sub(1);
+  Leave();
   while (true) Pause(std::chrono::milliseconds(999));
 }
 
-AtWork::~AtWork() { threads.fetch_sub(1); }
+AtWork::~AtWork() { Leave(); }
 
 }  // namespace pulseal

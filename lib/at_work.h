@@ -17,7 +17,7 @@ class AtWork {
   // What exit waits at most.
   static constexpr std::chrono::seconds kLongestWait{1};
 
-  // Whoever starts a thread that will be at work calls this first, not the thread itself: once OpenSSL is ending it takes
+  // Whoever will start threads that will be at work calls this first, and not such a thread: once OpenSSL is ending it takes
   // handlers that it never calls, and exit would not wait.
   static void MakeExitWait();
 

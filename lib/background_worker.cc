@@ -227,7 +227,7 @@ class MaintainWorker final : public BackgroundWorker, public std::enable_shared_
 // alive what it will touch when it comes back.
 class ThreadWorker final : public BackgroundWorker, public std::enable_shared_from_this<ThreadWorker> {
  public:
-  explicit ThreadWorker(Background options) : BackgroundWorker(std::move(options.clock)) {}
+  explicit ThreadWorker(Background options) : BackgroundWorker(std::move(options.clock)) { AtWork::MakeExitWait(); }
 
   void Run(Work work) override {
     KeepOrLose([&] {
@@ -300,7 +300,6 @@ class ThreadWorker final : public BackgroundWorker, public std::enable_shared_fr
 
   // Every signal is blocked, so that the embedding program's handlers never run on a thread that it doesn't know.
   bool StartThread(void (ThreadWorker::*body)()) {
-    AtWork::MakeExitWait();
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
