@@ -33,11 +33,11 @@ bool IsDataKeySize(size_t size, bool require_256_bits) {
   return size == crypto::kDataKeySize || (!require_256_bits && (size == 16 || size == 24));
 }
 
-// What a failed unwrap cost. An embedder's wrapper doesn't say: its failures count as one operation where it tried.
-int OperationsOf(const absl::Status& failure, int allowed) {
+// What a failed unwrap cost. An embedder's wrapper doesn't say: its failures count as one operation where it tried. No more
+// where its service throttles, or that would keep the message's other wrapped keys from being asked for.
+int OperationsOf(const absl::Status& failure) {
   if (const std::optional<int> told = OperationsIn(failure); told.has_value()) return *told;
-  if (failure.code() == absl::StatusCode::kResourceExhausted) return allowed;
-  return failure.code() == absl::StatusCode::kUnauthenticated ? 1 : 0;
+  return absl::IsUnauthenticated(failure) || absl::IsResourceExhausted(failure) ? 1 : 0;
 }
 
 std::string NamesIn(absl::Span<const std::string_view> identities) {
@@ -315,7 +315,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   bool Digest(absl::StatusOr<Unwrapped> answer) {
     const std::shared_ptr<KeyLookup> lookup = lookup_.lock();
     if (lookup == nullptr) return false;
-    Account(*lookup, answer.ok() ? answer->operations : OperationsOf(answer.status(), operations_left_));
+    Account(*lookup, answer.ok() ? answer->operations : OperationsOf(answer.status()));
     if (answer.ok() && IsDataKeySize(answer->data_key.size(), limits_.require_256_bit_data_keys)) {
       EndWithKey(lookup->cache_->AddUnverified(std::string(identities_[next_]), std::move(answer->data_key), epoch_,
                                                lookup->worker_->Now()));

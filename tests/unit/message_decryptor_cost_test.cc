@@ -101,6 +101,12 @@ TEST_F(CostOfAMessage, AKeyServiceThatThrottlesIsNotNowForEver) {
   EXPECT_EQ(Decrypt(Seal("hello", {"orders"})).payload, "hello");
 }
 
+TEST_F(CostOfAMessage, AKeyServiceThatThrottlesKeepsNoOtherKeyFromBeingTried) {
+  wrapper_->SetStatus("far", absl::ResourceExhaustedError("slow down"));
+  EXPECT_EQ(Decrypt(Seal("hello", {"far", "near"})).payload, "hello");
+  EXPECT_EQ(decryptor().counters().unwraps, 2u);
+}
+
 TEST_F(CostOfAMessage, BeyondUnwrapsPerSecondItIsNotNow) {
   options_.unwraps_per_second = 2;
   wrapper_->SetStatus("c", absl::NotFoundError("x"));
