@@ -126,6 +126,8 @@ class DataKeyCache {
 
   // How often something was retired: whoever keeps keys outside looks through them when it changes.
   uint64_t retirements() const { return retirements_.load(std::memory_order_acquire); }
+  // Has them look though nothing was retired.
+  void CallLanes() { retirements_.fetch_add(1, std::memory_order_release); }
   size_t keys() const;
   size_t failures() const;
   bool empty() const;

@@ -97,6 +97,11 @@ DataKeyRotation::Present DataKeyRotation::present() const {
   return {epoch_.load(std::memory_order_relaxed), present_, present_ == nullptr ? refusal_ : absl::OkStatus()};
 }
 
+bool DataKeyRotation::IsPresent(const std::shared_ptr<DataKey>& key) const {
+  MutexLock lock(mutex_);
+  return present_ == key;
+}
+
 bool DataKeyRotation::NextKeyFailed() const {
   MutexLock lock(mutex_);
   return !last_failure_.ok() && !absl::IsInternal(last_failure_);  // see kSend
@@ -164,32 +169,59 @@ class DataKeyRotation::Turn {
   std::weak_ptr<DataKeyRotation> rotation_;
 };
 
-void DataKeyRotation::AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start) {
-  Waiting waiting{std::make_shared<Turn>(), std::move(start)};
+std::weak_ptr<DataKeyRotation::Turn> DataKeyRotation::AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start) {
+  auto turn = std::make_shared<Turn>();
+  std::weak_ptr<Turn> awaited = turn;
   {
     MutexLock lock(mutex_);
-    if (stopped_) return;
-    if (turn_taken_) return turns_.push_back(std::move(waiting));
-    turn_taken_ = true;
+    if (stopped_) return awaited;
+    turns_.push_back({std::move(turn), std::move(start)});
   }
-  waiting.turn->Begin(weak_from_this());
-  waiting.start(std::move(waiting.turn));
+  StartTurns();
+  return awaited;
+}
+
+void DataKeyRotation::LeaveQueue(const std::weak_ptr<Turn>& awaited) {
+  const std::shared_ptr<Turn> turn = awaited.lock();
+  decltype(turns_) left;
+  MutexLock lock(mutex_);
+  const auto found =
+      std::find_if(turns_.begin(), turns_.end(), [&turn](const Waiting& waiting) { return waiting.turn == turn; });
+  if (found != turns_.end()) left.splice(left.begin(), turns_, found);
 }
 
 void DataKeyRotation::EndTurn() {
-  Waiting next;
   {
     MutexLock lock(mutex_);
-    turn_taken_ = !turns_.empty();
-    if (!turn_taken_) return;
-    next = std::move(turns_.front());
-    turns_.pop_front();
+    turn_taken_ = false;
   }
-  next.turn->Begin(weak_from_this());
-  try {
-    next.start(std::move(next.turn));
-  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the change is lost, which is told; its turn ends
+  StartTurns();
+}
+
+// A turn that ends inside its start is followed by this loop, not by another inside it: any number may be waiting.
+void DataKeyRotation::StartTurns() {
+  {
+    MutexLock lock(mutex_);
+    if (std::exchange(starting_turns_, true)) return;
   }
+  while (std::optional<Waiting> next = NextTurn()) {
+    next->turn->Begin(weak_from_this());
+    try {
+      next->start(std::move(next->turn));
+    } catch (...) {  // NOLINT(bugprone-empty-catch): the change is lost, which is told; its turn ends
+    }
+  }
+}
+
+// Nothing, and no longer starting, where one is taken or none waits.
+std::optional<DataKeyRotation::Waiting> DataKeyRotation::NextTurn() {
+  MutexLock lock(mutex_);
+  starting_turns_ = !turn_taken_ && !turns_.empty();
+  if (!starting_turns_) return std::nullopt;
+  turn_taken_ = true;
+  Waiting next = std::move(turns_.front());
+  turns_.pop_front();
+  return next;
 }
 
 std::vector<std::string> DataKeyRotation::NamesFor(const KeyNames& key_names) const {
@@ -225,9 +257,11 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
   const auto deadline = std::chrono::steady_clock::now() + config_.key_timeout;
 
   auto granted = std::make_shared<Awaited<std::shared_ptr<Turn>>>();
-  AwaitTurn([granted](std::shared_ptr<Turn> turn) { granted->Set(std::move(turn)); });
+  const std::weak_ptr<Turn> awaited =
+      AwaitTurn([granted](std::shared_ptr<Turn> turn) { granted->Set(std::move(turn)); });
   const std::optional<std::shared_ptr<Turn>> turn = granted->TakeBy(deadline);
   if (!turn.has_value()) {
+    LeaveQueue(awaited);
     return MakeStatus(absl::StatusCode::kDeadlineExceeded, Reason::kKeyServiceUnavailable,
                       "another change of the data key was still under way after key_timeout");
   }
@@ -288,7 +322,7 @@ void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
     const bool is_there = present_ != nullptr && present_ != key;
     const bool under_way = preparing_ && now < attempt_lapses_;
     if (stopped_ || under_way || is_there) return;
-    if (preparing_) {
+    if (preparing_ && !absl::IsInternal(last_failure_)) {  // lost work is no news of a library that fails
       last_failure_ = Lost();
       UpdateRefusal();
     }
@@ -373,6 +407,12 @@ void DataKeyRotation::Exhausted(const std::shared_ptr<DataKey>& key) {
 
 void DataKeyRotation::Refused() { PrepareNextAfter(nullptr); }
 
+// The timer first, which looks again where there is no memory for the rest.
+void DataKeyRotation::WatchAge() {
+  ArmAgeTimer();
+  if (const std::shared_ptr<DataKey> key = present().key) CheckAge(key);
+}
+
 void DataKeyRotation::CheckAge(const std::shared_ptr<DataKey>& key) {
   const nanoseconds now = config_.worker->Now();
   if (!key->SoftAgeReached(now)) return;
@@ -394,22 +434,34 @@ void DataKeyRotation::ArmAgeTimer() {
     if (present_->SoftAgeReached(now)) delay = std::min<nanoseconds>(delay, kOverdueCheck);
     age_timer_due_ = now + delay;
   }
-  config_.worker->After(delay, [weak = weak_from_this(), due = now + delay] {
+  const auto timer = [weak = weak_from_this(), due = now + delay] {
     if (const auto self = weak.lock()) self->OnAgeTimer(due);
-  });
+  };
+  const auto lost = [weak = weak_from_this(), due = now + delay] {
+    if (const auto self = weak.lock()) self->LoseAgeTimer(due);
+  };
+  try {
+    config_.worker->After(delay, config_.worker->OrElse(timer, lost));
+  } catch (const std::bad_alloc&) {
+    LoseAgeTimer(now + delay);
+  }
+}
+
+// The next message of each lane looks at the age, and sets the timer anew.
+void DataKeyRotation::LoseAgeTimer(nanoseconds due) {
+  MutexLock lock(mutex_);
+  if (age_timer_due_ != due) return;
+  age_timer_due_.reset();
+  epoch_.fetch_add(1, std::memory_order_release);
 }
 
 void DataKeyRotation::OnAgeTimer(nanoseconds due) {
-  std::shared_ptr<DataKey> key;
   {
     MutexLock lock(mutex_);
     if (age_timer_due_ != due) return;  // late, and replaced by another meanwhile
     age_timer_due_.reset();
-    key = present_;
   }
-  if (key == nullptr) return;
-  CheckAge(key);
-  ArmAgeTimer();
+  WatchAge();
 }
 
 // The new key is in use, whatever becomes of this: lanes ask for it themselves, and ages are looked at with each draw too.

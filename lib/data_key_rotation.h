@@ -46,7 +46,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   // UNAVAILABLE: the background lost the work of making a data key.
   static absl::Status Lost();
 
-  // Changes whenever present() does: compare it before each message.
+  // Changes whenever present() does, or its age isn't watched any more: compare it before each message.
   uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
   struct Present {
@@ -55,6 +55,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
     absl::Status refusal;
   };
   Present present() const;
+  bool IsPresent(const std::shared_ptr<DataKey>& key) const;
 
   // Whether a next key was tried for in vain, since the present one was made, or the last one that there was, because its
   // recipients' keys were not to be had.
@@ -74,6 +75,9 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   void AfterDraw(const std::shared_ptr<DataKey>& key);
   // `key` has no budget left: nothing is encrypted until the next one is there.
   void Exhausted(const std::shared_ptr<DataKey>& key);
+  // Retires the present key where it is too old, and sees that a timer will; where none can be had epoch() changes. Whoever
+  // takes up the present key calls it after he has read epoch().
+  void WatchAge();
   // A message found no data key: asks for the next one again where the work of making it was lost.
   void Refused();
 
@@ -100,8 +104,11 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
     std::function<void(std::shared_ptr<Turn>)> start;
   };
   // Changes asked for by name take turns. A turn ends at the latest when nobody holds it any more.
-  void AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start);
+  std::weak_ptr<Turn> AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start);  // what it awaits
+  void LeaveQueue(const std::weak_ptr<Turn>& awaited);                              // nothing where it has begun
   void EndTurn();
+  void StartTurns();
+  std::optional<Waiting> NextTurn();
   std::vector<std::string> NamesFor(const KeyNames& key_names) const;
   absl::Status FinishChange(const KeyNames& key_names, KeyOrFailure made);
   void EndChange(Turn& turn, const absl::Status& status);
@@ -123,6 +130,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   void CheckAge(const std::shared_ptr<DataKey>& key);
   void ArmAgeTimer();
   void OnAgeTimer(std::chrono::nanoseconds due);
+  void LoseAgeTimer(std::chrono::nanoseconds due);
 
   void AfterTakeOver();
   void TakeOver(std::shared_ptr<DataKey> key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -142,6 +150,7 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);       // while there is no present key: a copy costs a message nothing
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // of making the next key; OK since the last success
   bool turn_taken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool starting_turns_ ABSL_GUARDED_BY(mutex_) = false;  // somebody goes on until one is taken or none waits
   std::list<Waiting> turns_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<RecipientWrapping>> under_way_ ABSL_GUARDED_BY(mutex_);
   uint64_t attempt_ ABSL_GUARDED_BY(mutex_) = 0;    // of making the next key; another number is out of date

@@ -178,8 +178,14 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
   [[gnu::always_inline]] Lane TakeLane() {
     Lane lane = lanes_.Take();
     const uint64_t retirements = cache_->retirements();
-    if (lane->recent_keys.retirements_seen() != retirements) lane->recent_keys.DropRetired(retirements);
+    if (lane->recent_keys.retirements_seen() != retirements) FollowCache(*lane, retirements);
     return lane;
+  }
+
+  // A tick that was lost asks for another in this way.
+  [[gnu::noinline]] void FollowCache(DecryptLane& lane, uint64_t retirements) {
+    lane.recent_keys.DropRetired(retirements);
+    EnsureTicking();
   }
 
   // Serialised metadata needs nothing of the lane's, and is read before the lane is taken: taking it waits until the other
@@ -374,19 +380,24 @@ class DecryptorState : public std::enable_shared_from_this<DecryptorState> {
     if (!ticking_.exchange(true)) ScheduleTick();
   }
 
-  // Where it is lost, the next thing that can expire schedules it.
+  // Where it is lost, the next message of each lane schedules it.
   void ScheduleTick() {
     const auto tick = [weak = weak_from_this()] {
       if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->Tick();
     };
     const auto lost = [weak = weak_from_this()] {
-      if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->ticking_.store(false);
+      if (const std::shared_ptr<DecryptorState> self = weak.lock()) self->LoseTick();
     };
     try {
       worker_->After(kTick, worker_->OrElse(tick, lost));
     } catch (const std::bad_alloc&) {
-      ticking_.store(false);
+      LoseTick();
     }
+  }
+
+  void LoseTick() {
+    ticking_.store(false);
+    cache_->CallLanes();
   }
 
   void Tick() {

@@ -159,12 +159,15 @@ absl::Status EncryptorState::MakeReady(EncryptLane& lane, size_t bytes) {
       if (absl::Status status = Refresh(lane); !status.ok()) return status;
     }
     const std::shared_ptr<DataKey> key = lane.slot.key();
-    if (!lane.slot.Refill(bytes)) {
-      rotation_->Exhausted(key);
-      continue;
+    if (!lane.slot.Spend(bytes)) {
+      if (!lane.slot.Refill(bytes)) {
+        rotation_->Exhausted(key);
+        continue;
+      }
+      lane.slot.Spend(bytes);
+      rotation_->AfterDraw(key);
     }
-    rotation_->AfterDraw(key);
-    if (IsReady(lane, bytes)) return absl::OkStatus();
+    if (rotation_->IsPresent(key)) return absl::OkStatus();
   }
   return Shared().outpaced;
 }
@@ -177,6 +180,7 @@ absl::Status EncryptorState::Refresh(EncryptLane& lane) {
     rotation_->Refused();
     return present.refusal;
   }
+  rotation_->WatchAge();
   if (lane.slot.key() == present.key) return absl::OkStatus();
   lane.slot = DataKeySlot();  // of a key that is in use no more, and isn't to be found here where the next step fails
   absl::StatusOr<DataKeySlot> slot = DataKeySlot::Create(std::move(present.key));

@@ -32,9 +32,9 @@ enum class ProducerCryptoFailureAction {
   kFail,  // Encrypt fails: nothing leaves in clear
   // Security: messages then leave unencrypted. Applies only where a hard limit was reached and the next data key was tried
   // for in vain: a recipient's key was not to be had, no answer came within key_timeout, or the background lost the work.
-  // While it is being made, Encrypt fails as under kFail, and so it does where the last attempt ended in INTERNAL: a
-  // cryptographic library or generator that fails, inside a KeyWrapper too, is no outage of keys. Never applies to Create,
-  // misuse, fork or the bounds of AES-GCM itself.
+  // While the first attempt at it runs, Encrypt fails as under kFail, and so it does where the last attempt ended in
+  // INTERNAL: a cryptographic library or generator that fails, inside a KeyWrapper too, is no outage of keys. Never applies
+  // to Create, misuse, fork or the bounds of AES-GCM itself.
   kSend,
 };
 

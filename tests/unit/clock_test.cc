@@ -17,6 +17,7 @@
 #include "tests/support/encryptor_fixture.h"
 #include "tests/support/events_told.h"
 #include "tests/support/made_message.h"
+#include "tests/support/manual_background.h"
 
 namespace pulseal {
 namespace {
@@ -247,6 +248,19 @@ TEST_F(DecryptorClock, AJumpBackLosesNothing) {
   decryptor().Forget();
   EXPECT_EQ(UnwrapsOf(bad_, Action::kDeliver), 1u);
   EXPECT_THAT(Told(events_), ElementsAre("kKeyFailed nobody NOT_FOUND"));
+}
+
+TEST_F(DecryptorClock, ATickThatIsLostIsMadeUpForByTheNextMessage) {
+  testing::ManualBackground background;
+  options_.background = background.options();
+  options_.cache_ttl = hours(1);
+  EXPECT_EQ(UnwrapsOf(good_, Action::kDeliver), 1u);
+  background.DropAll();
+  EXPECT_EQ(UnwrapsOf(good_, Action::kDeliver), 0u);
+  background.Advance(hours(1));
+  EXPECT_EQ(decryptor().counters().keys_cached, 0u);
+  EXPECT_EQ(UnwrapsOf(good_, Action::kDeliver), 1u);
+  decryptor_.reset();  // before its executor
 }
 
 TEST_F(DecryptorClock, AfterAJumpBackTimesGoOn) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <stdexcept>
 #include <string>
@@ -263,6 +264,52 @@ TEST_F(MessageEncryptorTest, AnExecutorThatMakesEveryNextKeyInsideTheCallEndsInA
     EXPECT_EQ(encryptor->counters().messages_refused, refused);
   }
   EXPECT_LE(encryptor->counters().rotations, 31u);
+}
+
+// One after the other, and not one inside the other: the stack would not last.
+TEST_F(MessageEncryptorTest, AnyNumberOfChangesMayWaitForAnExecutorThatShutsDown) {
+  constexpr int kChanges = 20000;
+  bool shut_down = false;
+  EncryptorOptions options = Options();
+  options.background.executor = [&shut_down, executor = options.background.executor](auto delay, auto work) {
+    if (shut_down) throw std::runtime_error("shut down");
+    executor(delay, std::move(work));
+  };
+  const auto encryptor = Make(std::move(options));
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
+  for (const char* name : {"orders", "audit"}) wrapper_->SetStatus(name, absl::UnavailableError("down"));
+  int unavailable = 0;
+  for (int i = 0; i < kChanges; ++i) {
+    encryptor->RotateAsync([&unavailable](const absl::Status& status) { unavailable += absl::IsUnavailable(status); });
+  }
+  background_.RunDue();
+  shut_down = true;
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kInside);
+  while (wrapper_->held() > 0) wrapper_->Release();
+  EXPECT_EQ(unavailable, kChanges);
+  shut_down = false;
+  for (const char* name : {"orders", "audit"}) wrapper_->SetStatus(name, absl::OkStatus());
+  EXPECT_TRUE(encryptor->Rotate().ok()) << "it is nobody's turn any more";
+}
+
+TEST_F(MessageEncryptorTest, ChangesThatTimedOutWaitingLeaveNothingBehind) {
+  EncryptorOptions options = Options();
+  options.key_timeout = milliseconds(1);
+  const auto encryptor = Make(std::move(options));
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
+  encryptor->RotateAsync([](const absl::Status&) {});
+  background_.RunDue();
+  const auto time_out = [&encryptor](int times) {
+    for (int i = 0; i < times; ++i) EXPECT_EQ(encryptor->Rotate().code(), absl::StatusCode::kDeadlineExceeded);
+  };
+  time_out(10);
+  const size_t before = mallinfo2().uordblks;
+  time_out(500);
+  EXPECT_LT(mallinfo2().uordblks, before + 20'000);
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kInside);
+  while (wrapper_->held() > 0) wrapper_->Release();
+  background_.RunDue();
+  EXPECT_TRUE(encryptor->Rotate().ok());
 }
 
 TEST_F(MessageEncryptorTest, EventsNeedNoInjectedClock) {

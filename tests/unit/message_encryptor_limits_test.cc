@@ -109,13 +109,26 @@ TEST_F(MessageEncryptorTest, EveryFurtherKeyIsRotatedByAgeToo) {
 
 TEST_F(MessageEncryptorTest, AHardAgeHoldsEvenWhereTheExecutorLosesTimers) {
   EncryptorOptions options = Options();
-  options.rotation.messages = 1000;  // small blocks
   options.rotation.hard_age = hours(24);
   const auto encryptor = Make(std::move(options));
   Send(*encryptor);
   background_.DropAll();
   background_.SetNow(background_.now() + hours(24));
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+}
+
+TEST_F(MessageEncryptorTest, AHardAgeHoldsEvenWhereTheExecutorKeepsNoTimer) {
+  EncryptorOptions options = Options();
+  options.rotation.hard_age = hours(24);
+  options.background.executor = [executor = options.background.executor](auto delay, auto work) {
+    if (delay == seconds(0)) executor(delay, std::move(work));
+  };
+  const auto encryptor = Make(std::move(options));
+  for (int i = 0; i < 3; ++i) Send(*encryptor);
+  background_.SetNow(background_.now() + hours(24));
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+  background_.RunDue();
+  for (int i = 0; i < 3; ++i) Send(*encryptor);
 }
 
 TEST_F(MessageEncryptorTest, SendLetsMessagesOutInClearOnlyAtAHardLimitWhereNoNextKeyCanBeMade) {
@@ -175,6 +188,27 @@ TEST_F(MessageEncryptorTest, SendLetsNothingOutInClearWhereTheCryptographicLibra
   EXPECT_EQ(encryptor->counters().rotations_failed, 3u);
   EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
   EXPECT_EQ(encryptor->counters().messages_sent_in_clear, 1u);
+}
+
+TEST_F(MessageEncryptorTest, SendLetsNothingOutInClearWhereTheRetryIsLateOrLostAfterTheCryptographicLibraryFailed) {
+  for (const bool lost : {false, true}) {
+    EncryptorOptions options = Options();
+    options.failure_action = ProducerCryptoFailureAction::kSend;
+    options.rotation.messages = options.rotation.hard_messages = 1;
+    wrapper_->SetStatus("audit", absl::OkStatus());
+    const auto encryptor = Make(std::move(options));
+    Send(*encryptor);
+    wrapper_->SetStatus("audit", absl::InternalError("no memory"));
+    background_.RunDue();
+    EXPECT_EQ(encryptor->counters().rotations_failed, 1u);
+    if (lost) background_.DropAll();
+    background_.SetNow(background_.now() + seconds(70));
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+    background_.RunDue();
+    EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+    EXPECT_GE(encryptor->counters().rotations_failed, 2u) << "it was asked again";
+    EXPECT_EQ(encryptor->counters().messages_sent_in_clear, 0u);
+  }
 }
 
 TEST_F(MessageEncryptorTest, FailedAttemptsAreTriedAgainLaterAndLater) {
