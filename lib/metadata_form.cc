@@ -5,9 +5,24 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "lib/status.h"
 
 namespace pulseal {
+namespace {
+
+template <typename T>
+std::string_view MemoryOf(absl::Span<const T> array) {
+  return {reinterpret_cast<const char*>(array.data()), array.size() * sizeof(T)};
+}
+
+bool OverlapsKey(std::string_view bytes, const WrappedKeyView& key) {
+  return Overlaps(bytes, key.key_name) || Overlaps(bytes, key.bytes) || Overlaps(bytes, MemoryOf(key.metadata)) ||
+         std::any_of(key.metadata.begin(), key.metadata.end(),
+                     [bytes](const auto& pair) { return Overlaps(bytes, pair.first) || Overlaps(bytes, pair.second); });
+}
+
+}  // namespace
 
 bool Scan(const MessageMetadataView& metadata, std::vector<std::string>* scratch, ScannedMetadata* scanned) {
   const size_t num_keys = std::min(metadata.keys.size(), kMostWrappedKeys);
@@ -38,10 +53,10 @@ absl::Status Explain(const MessageMetadataView& metadata) {
 }
 
 bool Overlaps(std::string_view bytes, const MessageMetadataView& metadata) {
-  return Overlaps(bytes, metadata.nonce) ||
-         std::any_of(metadata.keys.begin(), metadata.keys.end(), [bytes](const WrappedKeyView& key) {
-           return Overlaps(bytes, key.key_name) || Overlaps(bytes, key.bytes);
-         });
+  return Overlaps(bytes, MemoryOf(absl::MakeConstSpan(&metadata, 1))) || Overlaps(bytes, metadata.nonce) ||
+         Overlaps(bytes, MemoryOf(metadata.keys)) ||
+         std::any_of(metadata.keys.begin(), metadata.keys.end(),
+                     [bytes](const WrappedKeyView& key) { return OverlapsKey(bytes, key); });
 }
 
 }  // namespace pulseal

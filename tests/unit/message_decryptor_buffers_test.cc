@@ -2,22 +2,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "pulseal/message_decryptor.h"
 #include "tests/support/decryptor_fixture.h"
-#include "tests/support/fake_key_wrapper.h"
 #include "tests/support/made_message.h"
 
 namespace pulseal {
 namespace {
 
-using testing::FakeKeyWrapper;
 using testing::MadeMessage;
 using testing::Seal;
-using testing::ViewOf;
 using Action = Decision::Action;
 using Failing = ConsumerCryptoFailureAction;
 using ::testing::HasSubstr;
@@ -63,18 +63,47 @@ TEST_P(DecryptBuffers, BytesOfTheOutputThatAreNotNeededMayOverlap) {
   EXPECT_EQ(decryptor().Decrypt(message.metadata(), payload, absl::MakeSpan(memory)).payload, "hello");
 }
 
-TEST(OverlapOfAView, WithNonceNameOrBytesIsRefused) {
-  DecryptorOptions options;
-  options.key_wrapper = std::make_shared<FakeKeyWrapper>();
-  const auto decryptor = *MessageDecryptor::Create(options);
-  MadeMessage message = Seal("hello", {"orders"});
-  for (std::string* part : {&message.nonce, &message.keys[0].key_name, &message.keys[0].bytes}) {
-    const std::string before = *part;
-    const Decision decision =
-        decryptor->Decrypt(ViewOf(message).view(), message.payload, absl::MakeSpan(&(*part)[0], part->size()));
-    EXPECT_EQ(decision.reason, Reason::kMisuse);
-    EXPECT_EQ(*part, before);
+class OverlapOfAView : public testing::DecryptorFixture {
+ protected:
+  OverlapOfAView() { keys_[1].metadata = pairs_; }
+
+  // An output over the first bytes of `part`, or over the last ones.
+  void ExpectRefused(const void* part, size_t size) {
+    char* const begin = static_cast<char*>(const_cast<void*>(part));
+    const std::string before(begin, size);
+    for (const size_t offset : {size_t{0}, size - 5}) {
+      const Decision decision = decryptor().Decrypt(view_, message_.payload, absl::MakeSpan(begin + offset, 5));
+      EXPECT_EQ(decision.reason, Reason::kMisuse) << decision.status;
+      ASSERT_EQ(std::string_view(begin, size), before);
+    }
   }
+
+  MadeMessage message_ = Seal("hello", {"audit", "orders"});
+  std::string name_ = "version", value_ = "seven", last_name_ = "region", last_value_ = "south";
+  std::array<std::pair<std::string_view, std::string_view>, 2> pairs_ = {{{name_, value_}, {last_name_, last_value_}}};
+  std::array<WrappedKeyView, 2> keys_ = {{{message_.keys[0].key_name, message_.keys[0].bytes, {}},
+                                          {message_.keys[1].key_name, message_.keys[1].bytes, {}}}};
+  MessageMetadataView view_ = {keys_, message_.nonce, std::nullopt, 0};
+};
+
+TEST_F(OverlapOfAView, WithAnyTextInItIsRefused) {
+  for (const std::string* part :
+       {&message_.nonce, &message_.keys[0].key_name, &message_.keys[0].bytes, &message_.keys[1].key_name,
+        &message_.keys[1].bytes, &name_, &value_, &last_name_, &last_value_}) {
+    SCOPED_TRACE(*part);
+    ExpectRefused(part->data(), part->size());
+  }
+}
+
+TEST_F(OverlapOfAView, WithItselfOrItsArraysIsRefused) {
+  ExpectRefused(&view_, sizeof view_);
+  ExpectRefused(keys_.data(), sizeof keys_);
+  ExpectRefused(pairs_.data(), sizeof pairs_);
+}
+
+TEST_F(OverlapOfAView, IsAllThatIsRefused) {
+  std::string out(5, '?');
+  EXPECT_EQ(decryptor().Decrypt(view_, message_.payload, absl::MakeSpan(out)).payload, "hello");
 }
 
 class DecryptToString : public testing::DecryptorFixture {
