@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -73,10 +74,9 @@ absl::StatusOr<PathOrKey> ParseData(std::string_view rest) {
   if (comma == std::string_view::npos)
     return BadUri("a data: URI without a comma; expected data:application/x-pem-file;base64,...");
   const std::vector<absl::string_view> header = absl::StrSplit(AsAbsl(rest.substr(0, comma)), ';');
-  if (!absl::EqualsIgnoreCase(header.front(), AsAbsl(kPemType))) {
-    return BadUri(absl::StrCat("a data: URI of type ", Quoted(std::string(header.front())),
-                               "; expected data:application/x-pem-file;base64,..."));
-  }
+  // What stands there isn't repeated: it is the key, where the type was forgotten.
+  if (!absl::EqualsIgnoreCase(header.front(), AsAbsl(kPemType)))
+    return BadUri("a data: URI of another type; expected data:application/x-pem-file;base64,...");
   const std::string_view data = rest.substr(comma + 1);
   // Three bytes at most stand for one, in Base64 and percent encoding alike.
   if (data.size() > 3 * kMaxKeyFileSize) return BadUri("a data: URI that is too long for a key");
@@ -89,20 +89,55 @@ absl::StatusOr<PathOrKey> ParseData(std::string_view rest) {
   return PathOrKey(std::move(*key));
 }
 
-// A mistyped data: URI, or PEM text in its place, would otherwise be taken for a path, and repeated in the message that there is no
-// such file.
-bool MayBeAKey(std::string_view path) {
-  for (const std::string_view sign : {"-----", "\n", "\r", "base64,", "data:"}) {
-    if (path.find(sign) != std::string_view::npos) return true;
+bool ContainsIgnoringCase(std::string_view text, std::string_view word) {
+  const auto equal = [](char a, char b) {
+    return absl::ascii_tolower(static_cast<unsigned char>(a)) == absl::ascii_tolower(static_cast<unsigned char>(b));
+  };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(), equal) != text.end();
+}
+
+// Of Base64, percent-encoded or not.
+bool IsOfBase64(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' || c == '/' || c == '=' || c == '%';
+}
+
+// Whether `run`, of nothing but Base64's characters, is more like a key than like a path: those have a slash more often
+// than one character in 16, a key one in 64, and long names in them are hexadecimal, which isn't in both cases.
+bool ReadsLikeBase64(std::string_view run) {
+  constexpr size_t kShortest = 48, kMeanName = 16;
+  const auto has = [run](auto is) { return std::any_of(run.begin(), run.end(), is); };
+  const auto slashes = static_cast<size_t>(std::count(run.begin(), run.end(), '/'));
+  return run.size() >= kShortest && run.size() >= kMeanName * (slashes + 1) && has(absl::ascii_isupper) &&
+         has(absl::ascii_islower) && has(absl::ascii_isdigit);
+}
+
+bool HasBase64Run(std::string_view text) {
+  for (auto begin = text.begin(); begin != text.end();) {
+    const auto end = std::find_if_not(begin, text.end(), IsOfBase64);
+    if (ReadsLikeBase64(text.substr(static_cast<size_t>(begin - text.begin()), static_cast<size_t>(end - begin))))
+      return true;
+    begin = std::find_if(end, text.end(), IsOfBase64);
   }
-  return path.size() > PATH_MAX;
+  return false;
+}
+
+// A mistyped data: URI, or a key in its place, would otherwise be taken for a path, and repeated in the message that
+// there is no such file. LS0tLS1C is how the Base64 of PEM begins. That of DER begins with M and has no dot in it: what
+// begins with a slash or has a dot is a path.
+bool MayBeAKey(std::string_view path) {
+  for (const std::string_view sign : {"-----", "\n", "\r", "base64", "x-pem-file", "data:", "LS0tLS1C"}) {
+    if (ContainsIgnoringCase(path, sign)) return true;
+  }
+  const bool is_surely_path = path.front() == '/' || path.find('.') != std::string_view::npos;
+  return path.size() > PATH_MAX || (!is_surely_path && HasBase64Run(path));
 }
 
 absl::StatusOr<PathOrKey> PathFrom(std::string_view path) {
   if (path.empty()) return BadUri("the path is empty");
   if (path.find('\0') != std::string_view::npos) return BadUri("a path with a NUL byte");
   if (MayBeAKey(path)) {
-    return BadUri("this looks like the key itself, not like a path; expected data:application/x-pem-file;base64,...");
+    return BadUri(
+        "this looks like the key itself, not like a path; expected data:application/x-pem-file;base64,... or /path");
   }
   return PathOrKey(KeyPath{std::string(path)});
 }

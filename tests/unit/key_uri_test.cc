@@ -4,7 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "lib/as_absl.h"
 #include "pulseal/error.h"
 #include "pulseal/key_readers.h"
 #include "tests/support/temp_folder.h"
@@ -76,8 +81,8 @@ TEST(KeyUri, Data) {
 TEST(KeyUri, DataThatIsNone) {
   ExpectRefused("data:", "without a comma");
   ExpectRefused("data:application/x-pem-file;base64", "without a comma");
-  ExpectRefused("data:,abc", "type \"\"; expected data:application/x-pem-file");
-  ExpectRefused("data:text/plain;base64,YWJj", "type \"text/plain\"");
+  ExpectRefused("data:,abc", "another type; expected data:application/x-pem-file");
+  ExpectRefused("data:text/plain;base64,YWJj", "another type");
   ExpectRefused("data:application/x-pem-file;base64,", "without data");
   ExpectRefused("data:application/x-pem-file,", "without data");
   ExpectRefused("data:application/x-pem-file;base64,YW=Jj", "isn't Base64");
@@ -99,6 +104,51 @@ TEST(KeyUri, MessagesDoNotRepeatTheKey) {
     const absl::Status error = ParseKeyUri(uri).status();
     EXPECT_EQ(ReasonOf(error), Reason::kKeyUnusable) << uri;
     EXPECT_EQ(error.message().find("c2VjcmV0"), absl::string_view::npos) << error;
+  }
+}
+
+// What stands between the two lines that begin and end PEM.
+std::string BodyOf(std::string_view pem) {
+  std::string body;
+  for (const absl::string_view line : absl::StrSplit(AsAbsl(pem), '\n')) {
+    if (!absl::StartsWith(line, "-----")) body.append(line.data(), line.size());
+  }
+  return body;
+}
+
+TEST(KeyUri, MessagesDoNotRepeatAKeyThatIsTakenForAPath) {
+  for (const char* name : {"p-256.private.pem", "p-256.pkcs8.private.pem", "p-521.private.pem", "rsa-2048.private.pem",
+                           "rsa-2048.pkcs8.private.pem", "rsa-2048.encrypted.private.pem"}) {
+    const std::string pem = TestKey(name);
+    for (const std::string& key : {BodyOf(pem), absl::Base64Escape(pem)}) {
+      const std::string escaped = absl::StrReplaceAll(key, {{"/", "%2F"}, {"+", "%2B"}, {"=", "%3D"}});
+      for (const std::string& uri :
+           {key, escaped, "\"" + key + "\"", " " + key + " ", key.substr(0, 64), key.substr(64, 64), "file:" + key,
+            "file:" + escaped, "data:" + key + ",", "data:" + key + ";base64,", "date:application/x-pem-file," + key,
+            "application/x-pem-file;base64;" + key, "Application/X-PEM-File;Base64." + key, "base64%2C" + key,
+            "BASE64;" + key, "base64/" + key, "pem:" + key}) {
+        const absl::Status error = ParseKeyUri(uri).status();
+        EXPECT_EQ(error.code(), absl::StatusCode::kFailedPrecondition) << uri;
+        EXPECT_EQ(ReasonOf(error), Reason::kKeyUnusable) << uri;
+        for (size_t i = 0; i + 16 <= key.size(); i += 16)
+          EXPECT_THAT(error.ToString(), Not(HasSubstr(key.substr(i, 16)))) << uri;
+      }
+    }
+  }
+}
+
+TEST(KeyUri, LongPathsAreNotTakenForKeys) {
+  const std::string hash = "6f1ed002ab5595859014ebf0951522d9c1e3b58a0b0f2c0e6a4f1d2b3c4d5e6f";
+  for (const std::string& path :
+       {std::string("/nix/store/7rjwyf9cg6bq6a0fd5m3hkl2s9i0zjqv-Orders2Keys/private.pem"),
+        "/var/run/secrets/" + hash + "/key", "/run/secrets/" + absl::AsciiStrToUpper(hash) + "/key", "secrets/" + hash,
+        "secrets/" + hash + "/key", std::string("deploy/Production2/services/orders/keys/2024/private/current/latest"),
+        std::string("KeysOfTheProductionSystem2024Edition/PrivateKeyOfTheOrdersService.pem"),
+        std::string("./KeysOfTheProductionSystem2024Edition/PrivateKeyOfTheOrdersService"),
+        std::string("/var/lib/kubelet/pods/5D4F1A2B-0c1d-4e2f-8a9b-0123456789ab/volumes/kubernetes.io~secret/Orders1"),
+        "/" + std::string(100, 'a') + "/" + std::string(100, 'b')}) {
+    EXPECT_EQ(PathOf(path), path);
+    EXPECT_EQ(PathOf("file:" + path), path);
   }
 }
 
