@@ -78,24 +78,36 @@ absl::StatusOr<PkeyPtr> Twice(const std::function<PkeyPtr()>& decode) {
 
 const unsigned char* Bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
-absl::StatusOr<PemObject> NextObject(BIO* bio) {
+// What OpenSSL read of a PEM block, wiped and freed also where there is no memory for a copy of our own.
+struct PemBlock {
+  PemBlock() = default;
+  ~PemBlock() {
+    OPENSSL_secure_free(name);
+    OPENSSL_secure_free(header);
+    OPENSSL_secure_clear_free(data, static_cast<size_t>(size));
+  }
+  PemBlock(const PemBlock&) = delete;
+  PemBlock& operator=(const PemBlock&) = delete;
+
   char* name = nullptr;
   char* header = nullptr;
   unsigned char* data = nullptr;
   long size = 0;  // NOLINT(google-runtime-int): OpenSSL's type
+};
+
+absl::StatusOr<PemObject> NextObject(BIO* bio) {
+  PemBlock block;
   // PEM_FLAG_SECURE wipes OpenSSL's working copies; without a secure heap they come from the ordinary one.
-  if (PEM_read_bio_ex(bio, &name, &header, &data, &size, PEM_FLAG_SECURE) != 1) {
+  if (PEM_read_bio_ex(bio, &block.name, &block.header, &block.data, &block.size, PEM_FLAG_SECURE) != 1) {
     return Unusable(
         "no complete PEM block found (\"-----BEGIN ...\" to \"-----END ...\"); "
         "a DER file becomes PEM with: openssl pkey -inform DER");
   }
   PemObject object;
-  object.label = name;
-  object.has_headers = header[0] != '\0';
-  object.der = SecretBytes::CopyOf(std::string_view(reinterpret_cast<char*>(data), static_cast<size_t>(size)));
-  OPENSSL_secure_free(name);
-  OPENSSL_secure_free(header);
-  OPENSSL_secure_clear_free(data, static_cast<size_t>(size));
+  object.label = block.name;
+  object.has_headers = block.header[0] != '\0';
+  object.der =
+      SecretBytes::CopyOf(std::string_view(reinterpret_cast<char*>(block.data), static_cast<size_t>(block.size)));
   return object;
 }
 

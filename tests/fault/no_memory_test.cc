@@ -20,6 +20,7 @@
 #include "pulseal/encryption_metadata.h"
 #include "pulseal/framing/entry_consumer.h"
 #include "pulseal/framing/entry_producer.h"
+#include "pulseal/key_pair.h"
 #include "pulseal/key_readers.h"
 #include "pulseal/message_decryptor.h"
 #include "pulseal/message_encryptor.h"
@@ -348,6 +349,29 @@ TEST(NoMemoryForKeys, OfAFolder) {
     EXPECT_EQ(private_keys->size(), 2u) << "none is left out for want of memory";
     return absl::OkStatus();
   });
+}
+
+// Of OpenSSL's memory, where the key stood: neither with a label that a string asks memory for, nor with bytes that are
+// too many for the pages of secrets.
+TEST(NoMemoryForKeys, LeavesNothingOfThemAllocated) {
+  std::string too_long = "-----BEGIN PRIVATE KEY-----\n";
+  for (int line = 0; line < 400; ++line) too_long.append(64, 'A').append("\n");
+  too_long.append("-----END PRIVATE KEY-----\n");
+  const std::pair<std::string, absl::StatusCode> keys[] = {
+      {TestKey("rsa-2048.encrypted.private.pem"), absl::StatusCode::kOk},
+      {too_long, absl::StatusCode::kInvalidArgument},
+  };
+  for (const auto& [pem, expected] : keys) {
+    SCOPED_TRACE(pem.substr(0, pem.find('\n')));
+    const auto describe = [&pem = pem, &expected = expected] {
+      const absl::Status status = DescribeKey(pem, "correct", {}).status();
+      return status.code() == expected ? absl::OkStatus() : status;
+    };
+    // OpenSSL keeps the words of its last 16 errors.
+    for (int i = 0; i < 20; ++i) ASSERT_EQ(describe(), absl::OkStatus());
+    const auto live = testing::LiveContextAllocations();
+    FailEachAllocation(1, describe, [&](const absl::Status&) { EXPECT_EQ(testing::LiveContextAllocations(), live); });
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, NoMemory, testing::EachAead(), testing::AeadName);
