@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pulseal/framing/batch.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -56,6 +57,13 @@ void AppendMetadata(const SingleMessage& message, std::string* out) {
   out->append(message.other_fields);
 }
 
+// So that nothing is appended where there is no memory for all of it. reserve() by itself needn't grow in proportion,
+// as a batch of many messages wants it.
+void ReserveRoom(size_t size, std::string* out) {
+  const size_t needed = out->size() + size;
+  if (needed > out->capacity()) out->reserve(std::max(needed, 2 * out->capacity()));
+}
+
 // Forgets what it held, but keeps the memory.
 void Clear(SingleMessage* message) {
   SingleMessage cleared;
@@ -107,6 +115,7 @@ absl::Status AppendToBatch(const SingleMessage& message, std::string* out) {
   if (message.properties.size() > kMaxProperties) return OverLimit("it has more than 1,000 properties");
   const size_t metadata_size = MetadataSize(message);
   if (metadata_size > kMaxMetadataSize) return OverLimit("its metadata is over 5 MiB");
+  ReserveRoom(kSizeBytes + metadata_size + message.payload.size(), out);
   char size[kSizeBytes];
   StoreBigEndian(static_cast<uint32_t>(metadata_size), size);
   out->append(size, kSizeBytes);

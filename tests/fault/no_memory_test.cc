@@ -18,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "pulseal/encryption_metadata.h"
+#include "pulseal/framing/batch.h"
 #include "pulseal/framing/entry_consumer.h"
 #include "pulseal/framing/entry_producer.h"
 #include "pulseal/key_pair.h"
@@ -372,6 +373,21 @@ TEST(NoMemoryForKeys, LeavesNothingOfThemAllocated) {
     const auto live = testing::LiveContextAllocations();
     FailEachAllocation(1, describe, [&](const absl::Status&) { EXPECT_EQ(testing::LiveContextAllocations(), live); });
   }
+}
+
+TEST(NoMemoryForABatch, LeavesItAsItWas) {
+  const std::string value(100, 'v'), payload(1000, 'p');
+  framing::SingleMessage message;
+  message.properties = {{"name", value}};
+  message.payload = payload;
+  std::string batch;
+  FailEachAllocation(
+      1,
+      [&] {
+        std::string("before").swap(batch);
+        return AppendToBatch(message, &batch);
+      },
+      [&](const absl::Status& status) { EXPECT_TRUE(status.ok() || batch == "before") << batch; });
 }
 
 INSTANTIATE_TEST_SUITE_P(, NoMemory, testing::EachAead(), testing::AeadName);
