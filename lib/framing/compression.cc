@@ -59,7 +59,7 @@ Result CompressLz4(CompressorState& /*state*/, std::string_view payload, absl::S
 }
 
 Result DecompressLz4(DecompressorState& /*state*/, std::string_view compressed, absl::Span<char> out) {
-  if (compressed.size() > LZ4_MAX_INPUT_SIZE) return kDamaged;
+  if (compressed.size() > static_cast<size_t>(std::numeric_limits<int>::max())) return kDamaged;
   const int size = LZ4_decompress_safe(compressed.data(), out.data(), static_cast<int>(compressed.size()),
                                        static_cast<int>(out.size()));
   return size >= 0 ? Done(static_cast<size_t>(size)) : kDamaged;
