@@ -180,9 +180,10 @@ absl::Status EncryptorState::Refresh(EncryptLane& lane) {
     rotation_->Refused();
     return present.refusal;
   }
+  // A key that is in use no more isn't to be found here where a step from now on fails or throws.
+  if (lane.slot.key() != present.key) lane.slot = DataKeySlot();
   rotation_->WatchAge();
-  if (lane.slot.key() == present.key) return absl::OkStatus();
-  lane.slot = DataKeySlot();  // of a key that is in use no more, and isn't to be found here where the next step fails
+  if (lane.slot.key() != nullptr) return absl::OkStatus();
   absl::StatusOr<DataKeySlot> slot = DataKeySlot::Create(std::move(present.key));
   if (!slot.ok()) return slot.status();
   lane.slot = *std::move(slot);
