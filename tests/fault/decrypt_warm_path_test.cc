@@ -2,7 +2,6 @@
 //
 // What a message of a cached key may not cost: an allocation, or a look at the clock.
 #include <gtest/gtest.h>
-#include <sched.h>
 
 #include <atomic>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "tests/support/each_aead.h"
 #include "tests/support/fake_key_wrapper.h"
 #include "tests/support/made_message.h"
+#include "tests/support/one_processor.h"
 
 namespace pulseal {
 namespace {
@@ -25,6 +25,7 @@ using testing::FakeKeyWrapper;
 using testing::LetOpenSslAllocate;
 using testing::LiveContextAllocations;
 using testing::MadeMessage;
+using testing::OneProcessor;
 using testing::Seal;
 using testing::ViewOf;
 using Action = Decision::Action;
@@ -60,6 +61,7 @@ class DecryptWarmPath : public ::testing::TestWithParam<CipherBackend> {
   }
   static constexpr std::pair<size_t, int> kNothing{0, 0};
 
+  const OneProcessor one_processor_;
   std::atomic<int> clock_reads_{0};
   std::shared_ptr<FakeKeyWrapper> wrapper_ = std::make_shared<FakeKeyWrapper>();
   DecryptorOptions options_;
@@ -180,10 +182,6 @@ TEST_P(DecryptWarmPath, ALaneInUseLetsGoOfAnEvictedKeyWithItsNextMessage) {
     const MadeMessage message = Seal("hello", {name});
     ASSERT_EQ(decryptor_->Decrypt(message.metadata(), message.payload, absl::MakeSpan(out_)).action, Action::kDeliver);
   };
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(static_cast<size_t>(sched_getcpu()), &one);
-  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0) << "one processor, and so one lane";
   decrypt("first");
   const auto with_one_key = LiveContextAllocations();
   decrypt("second");

@@ -11,6 +11,7 @@
 #include "tests/fault/allocation_counter.h"
 #include "tests/support/each_aead.h"
 #include "tests/support/fake_key_wrapper.h"
+#include "tests/support/one_processor.h"
 
 namespace pulseal {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 using testing::Allocations;
 using testing::FakeKeyWrapper;
 using testing::LiveContextAllocations;
+using testing::OneProcessor;
 
 class EncryptWarmPath : public ::testing::TestWithParam<CipherBackend> {
  protected:
@@ -44,6 +46,7 @@ class EncryptWarmPath : public ::testing::TestWithParam<CipherBackend> {
     EXPECT_EQ(clock_reads_ - clock_reads, 0);
   }
 
+  const OneProcessor one_processor_;
   std::atomic<int> clock_reads_{0};
   EncryptorOptions options_;
   std::unique_ptr<MessageEncryptor> encryptor_;

@@ -20,6 +20,7 @@
 #include "pulseal/message_encryptor.h"
 #include "tests/fault/allocation_counter.h"
 #include "tests/support/manual_background.h"
+#include "tests/support/one_processor.h"
 #include "tests/support/test_keys.h"
 
 // What OpenSSL loses is counted below; the sanitizer looks for what we lose.
@@ -32,6 +33,7 @@ namespace {
 using testing::FailOpenSslAllocation;
 using testing::LiveContextAllocations;
 using testing::ManualBackground;
+using testing::OneProcessor;
 using testing::OpenSslAllocationHasFailed;
 using testing::Shortage;
 using testing::TestKey;
@@ -129,6 +131,7 @@ class OpenSslFaults : public ::testing::TestWithParam<const char*> {
     return decision.status;
   }
 
+  const OneProcessor one_processor_;
   ManualBackground background_;
   EncryptorOptions to_;
   DecryptorOptions from_;
