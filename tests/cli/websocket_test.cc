@@ -263,11 +263,11 @@ TEST_F(WebSocketTest, PlaintextIsReadOnlyWhereItIsAllowed) {
 }
 
 TEST_F(WebSocketTest, FollowingWaitsUntilItIsInterrupted) {
-  const Outcome followed =
-      Beside("--output out",
-             "pulseal consume $URL/orders --subscription s --follow > out & echo one | pulseal produce $URL/orders "
-             "--to orders; "
-             "until grep -q one out; do sleep 0.05; done; kill -TERM $!; wait $! 2> /dev/null; echo $?; cat out");
+  const Outcome followed = Beside(
+      "--output out",
+      "touch out; pulseal consume $URL/orders --subscription s --follow > out & echo one | pulseal produce $URL/orders "
+      "--to orders; "
+      "until grep -q one out; do sleep 0.05; done; kill -TERM $!; wait $! 2> /dev/null; echo $?; cat out");
   EXPECT_EQ(followed, (Outcome{0, "143\none\n", ""}));
   EXPECT_EQ(Endpoint()["acknowledgements"], 1);
 }
@@ -304,11 +304,15 @@ struct Misbehaviour {
 
 void PrintTo(const Misbehaviour& misbehaviour, std::ostream* stream) { *stream << misbehaviour.options; }
 
-class MisbehavingEndpointTest : public WebSocketTest, public ::testing::WithParamInterface<Misbehaviour> {};
+class MisbehavingEndpointTest : public WebSocketTest, public ::testing::WithParamInterface<Misbehaviour> {
+ protected:
+  // An answer has to come in time, but where there is none.
+  static std::string patience() { return GetParam().options == std::string("--fault silent") ? "1s" : "5s"; }
+};
 
 TEST_P(MisbehavingEndpointTest, EndsConsuming) {
   const Outcome consumed =
-      Beside(GetParam().options, "pulseal consume $URL/orders --subscription s --give-up-after 1s");
+      Beside(GetParam().options, "pulseal consume $URL/orders --subscription s --give-up-after " + patience());
   EXPECT_EQ(consumed.status, 3) << consumed;
   EXPECT_EQ(consumed.out, "");
   EXPECT_THAT(consumed.err, HasSubstr(absl::StrCat(kTopic, ": ", GetParam().message)));
