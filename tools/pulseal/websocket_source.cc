@@ -120,7 +120,6 @@ class WebSocketSource final : public TopicSource {
       if (!status.ok()) return status;
     }
     const Deadline now = steady_clock::now();
-    if (!follow_ && now >= end_) return false;
     absl::StatusOr<std::optional<std::string>> text =
         link_.connection().Receive(follow_ ? now + kMoment : std::min(end_, now + kMoment));
     if (!text.ok()) {
@@ -128,6 +127,8 @@ class WebSocketSource final : public TopicSource {
       return true;
     }
     waited_for_ = *std::move(text);
+    // What has come counts, however late we ask for it.
+    if (!waited_for_ && !follow_ && now >= end_) return false;
     // It was quiet, and the connection has stayed.
     if (!waited_for_ && !Interrupted() && now > began_ + 5 * kMoment) link_.Progress();
     return true;
