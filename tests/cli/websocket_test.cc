@@ -322,7 +322,7 @@ TEST_P(MisbehavingEndpointTest, EndsConsuming) {
 
 TEST_P(MisbehavingEndpointTest, EndsProducing) {
   const Outcome produced =
-      Beside(GetParam().options, "seq 3 | pulseal produce $URL/orders --to orders --give-up-after 1s");
+      Beside(GetParam().options, "seq 3 | pulseal produce $URL/orders --to orders --give-up-after " + patience());
   EXPECT_EQ(produced.status, 3) << produced;
   EXPECT_THAT(produced.err, HasSubstr(absl::StrCat(kTopic, ": ")));
   EXPECT_THAT(produced.err, ::testing::EndsWith(" (0 messages recorded)\n"));
@@ -346,6 +346,11 @@ INSTANTIATE_TEST_SUITE_P(
       return absl::StrReplaceAll(instance.param.options, {{"-", ""}, {" ", ""}, {"=", ""}});
     });
 
+// Before a command: with this library preloaded.
+std::string With(const std::string& library) {
+  return "LD_PRELOAD=" + library + " ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 ";
+}
+
 TEST_F(WebSocketTest, NobodyThere) {
   EXPECT_EQ(
       Beside("", "pulseal consume ws://127.0.0.1:1/public/default/orders --subscription s"),
@@ -355,12 +360,15 @@ TEST_F(WebSocketTest, NobodyThere) {
       (Outcome{3, "",
                "pulseal: ws://127.0.0.1:1/public/default/orders: can't be reached: Connection refused (0 messages "
                "recorded)\n"}));
-  EXPECT_THAT(shell_.Run("pulseal consume ws://no-such-host.invalid/public/default/orders --subscription s").err,
+  EXPECT_THAT(shell_
+                  .Run(With(PULSEAL_NO_SUCH_HOST) + "pulseal consume ws://no-such-host.invalid/public/default/orders "
+                                                    "--subscription s")
+                  .err,
               HasSubstr(": can't be reached: Host not found"));
 }
 
 TEST_F(WebSocketTest, NameServersThatNeverAnswer) {
-  EXPECT_EQ(shell_.Run("LD_PRELOAD=" PULSEAL_NO_RESOLVER " ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 "
+  EXPECT_EQ(shell_.Run(With(PULSEAL_NO_RESOLVER) +
                        "timeout 60 pulseal consume ws://endpoint.example/public/default/orders --subscription s "
                        "--give-up-after 1s"),
             (Outcome{3, "", "pulseal: ws://endpoint.example/public/default/orders: no answer\n"}));
