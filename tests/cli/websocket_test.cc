@@ -380,7 +380,7 @@ TEST_F(WebSocketTest, AnEndpointThatTakesNoMessageIsTriedAgainAndGivenUp) {
       0);
   EXPECT_GE(Endpoint()["stored"]["persistent/public/default/orders"], 3);
   const Outcome produced =
-      Beside("--send-errors 1000000", "seq 3 | pulseal produce $URL/orders --to orders --give-up-after 1s");
+      Beside("--send-errors 1000000", "seq 3 | pulseal produce $URL/orders --to orders --give-up-after 5s");
   EXPECT_EQ(produced.status, 3);
   EXPECT_THAT(produced.err, HasSubstr(absl::StrCat("\npulseal: ", kTopic,
                                                    ": the endpoint doesn't take the message: "
