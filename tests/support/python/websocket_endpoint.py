@@ -110,7 +110,11 @@ class Endpoint:
         self.until_restart = 0
         self.send_errors = options.send_errors
         self.listener = None
-        self.port = 0
+        # Bound and never listening, it keeps the port while the endpoint is restarted; both have SO_REUSEADDR.
+        self.holder = socket.socket()
+        self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.holder.bind(("127.0.0.1", 0))
+        self.port = self.holder.getsockname()[1]
         for load in options.load:
             topic, _, path = load.partition("=")
             self.topics[f"persistent/public/default/{topic}"] = list(stored_messages(path))
@@ -120,7 +124,6 @@ class Endpoint:
     def listen(self):
         self.until_restart = self.options.restart_every
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=50)
-        self.port = self.listener.getsockname()[1]
         if self.options.fault == "close-early":  # what is sent mustn't fit into what the system holds
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
