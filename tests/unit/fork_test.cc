@@ -226,7 +226,7 @@ TEST(Fork, AChildWithTheSameProcessIdDrawsOtherDataKeys) {
   });
   if (answer.empty() || answer == "killed") GTEST_SKIP() << "this machine allows no pid namespaces";
   // Where OpenSSL's generator doesn't repeat itself, the test shows less; on Debian 12 it does.
-  EXPECT_EQ(answer, "generator repeats, key differs");
+  EXPECT_TRUE(answer == "generator repeats, key differs" || answer == "generator differs, key differs") << answer;
 }
 
 }  // namespace

@@ -160,6 +160,7 @@ TEST_F(DecryptorThreads, AForkedChildIsRefusedWhateverTheParentsThreadsHold) {
   const std::string metadata = message.metadata();
   const pid_t child = fork();
   if (child == 0) {
+    alarm(20);  // whoever waits for what a parent's thread held waits for ever
     char out[64];
     const auto is_forked = [](const Decision& decision) {
       return decision.action == Action::kFail && decision.reason == Reason::kForked &&
