@@ -113,9 +113,11 @@ class Agenda {
   using NeededBy = std::weak_ptr<const void>;
 
   // Moves what isn't needed any more to `dropped`, to be destroyed after the lock is released.
-  void Add(nanoseconds due, Work work, NeededBy needed_by, std::vector<Work>* dropped) {
+  // Where it throws, `work` is still the caller's: its end may tell somebody, which isn't to happen under the caller's lock.
+  void Add(nanoseconds due, Work&& work, NeededBy needed_by, std::vector<Work>* dropped) {
     if (items_.size() >= look_through_at_) LookThrough(dropped);
-    items_.emplace(due, Item{std::move(work), std::move(needed_by)});
+    const auto item = items_.emplace(due, Item());
+    item->second = Item{std::move(work), std::move(needed_by)};
   }
   bool empty() const { return items_.empty(); }
   nanoseconds next_due() const { return items_.begin()->first; }

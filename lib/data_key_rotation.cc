@@ -51,6 +51,28 @@ absl::StatusOr<std::shared_ptr<DataKey>> MakeDataKey(const std::shared_ptr<const
 
 absl::Status Destroyed() { return absl::CancelledError("the encryptor was destroyed"); }
 
+// That this thread is starting the turns of `rotation`, inside each other where several are.
+class StartingHere {
+ public:
+  explicit StartingHere(const DataKeyRotation* rotation)
+      : rotation_(rotation), outer_(std::exchange(innermost_, this)) {}
+  ~StartingHere() { innermost_ = outer_; }
+  StartingHere(const StartingHere&) = delete;
+  StartingHere& operator=(const StartingHere&) = delete;
+
+  static bool Is(const DataKeyRotation* rotation) {
+    const StartingHere* here = innermost_;
+    while (here != nullptr && here->rotation_ != rotation) here = here->outer_;
+    return here != nullptr;
+  }
+
+ private:
+  static thread_local const StartingHere* innermost_;
+  const DataKeyRotation* const rotation_;
+  const StartingHere* const outer_;
+};
+thread_local const StartingHere* StartingHere::innermost_ = nullptr;
+
 // What one thread waits for and another one sets.
 template <typename T>
 class Awaited {
@@ -142,10 +164,10 @@ bool DataKeyRotation::Remember(const std::shared_ptr<RecipientWrapping>& wrappin
 
 // The timer starts before the work does: it also covers the time that the work waits for a thread. Without memory for
 // either the wrapping is over.
-void DataKeyRotation::RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping) {
+void DataKeyRotation::RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping, const absl::Status& if_lost) {
   BackgroundWorker& worker = *config_.worker;
   std::function<void()> work = worker.OrElse([wrapping, wrapper = config_.wrapper] { wrapping->Start(*wrapper); },
-                                             [wrapping] { wrapping->GiveUp(Lost()); });
+                                             [wrapping, if_lost] { wrapping->GiveUp(if_lost); });
   worker.After(config_.key_timeout, [wrapping] { wrapping->GiveUp(TimedOut()); });
   worker.Run(std::move(work));
 }
@@ -169,15 +191,11 @@ class DataKeyRotation::Turn {
   std::weak_ptr<DataKeyRotation> rotation_;
 };
 
-std::weak_ptr<DataKeyRotation::Turn> DataKeyRotation::AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start) {
+std::weak_ptr<DataKeyRotation::Turn> DataKeyRotation::JoinQueue(std::function<void(std::shared_ptr<Turn>)> start) {
   auto turn = std::make_shared<Turn>();
   std::weak_ptr<Turn> awaited = turn;
-  {
-    MutexLock lock(mutex_);
-    if (stopped_) return awaited;
-    turns_.push_back({std::move(turn), std::move(start)});
-  }
-  StartTurns();
+  MutexLock lock(mutex_);
+  if (!stopped_) turns_.push_back({std::move(turn), std::move(start)});
   return awaited;
 }
 
@@ -195,33 +213,36 @@ void DataKeyRotation::EndTurn() {
     MutexLock lock(mutex_);
     turn_taken_ = false;
   }
-  StartTurns();
+  GoOnWithTurns();
 }
 
-// A turn that ends inside its start is followed by this loop, not by another inside it: any number may be waiting.
+// A turn that ends inside its start is followed by the loop that began it, not by another inside that one: any number may be
+// waiting.
+void DataKeyRotation::GoOnWithTurns() {
+  if (!StartingHere::Is(this)) StartTurns();
+}
+
 void DataKeyRotation::StartTurns() {
-  {
-    MutexLock lock(mutex_);
-    if (std::exchange(starting_turns_, true)) return;
-  }
-  while (std::optional<Waiting> next = NextTurn()) {
-    next->turn->Begin(weak_from_this());
+  std::list<Waiting>
+      begun;  // what is told with their end may ask for the next change, and wait for it: not in the loop
+  const StartingHere here(this);
+  while (NextTurn(&begun)) {
+    Waiting& next = begun.back();
+    next.turn->Begin(weak_from_this());
     try {
-      next->start(std::move(next->turn));
+      next.start(std::move(next.turn));
     } catch (...) {  // NOLINT(bugprone-empty-catch): the change is lost, which is told; its turn ends
     }
   }
 }
 
-// Nothing, and no longer starting, where one is taken or none waits.
-std::optional<DataKeyRotation::Waiting> DataKeyRotation::NextTurn() {
+// Appends it; false where one is taken or none waits.
+bool DataKeyRotation::NextTurn(std::list<Waiting>* begun) {
   MutexLock lock(mutex_);
-  starting_turns_ = !turn_taken_ && !turns_.empty();
-  if (!starting_turns_) return std::nullopt;
+  if (turn_taken_ || turns_.empty()) return false;
   turn_taken_ = true;
-  Waiting next = std::move(turns_.front());
-  turns_.pop_front();
-  return next;
+  begun->splice(begun->end(), turns_, turns_.begin());
+  return true;
 }
 
 std::vector<std::string> DataKeyRotation::NamesFor(const KeyNames& key_names) const {
@@ -258,7 +279,8 @@ absl::Status DataKeyRotation::Change(KeyNames key_names) {
 
   auto granted = std::make_shared<Awaited<std::shared_ptr<Turn>>>();
   const std::weak_ptr<Turn> awaited =
-      AwaitTurn([granted](std::shared_ptr<Turn> turn) { granted->Set(std::move(turn)); });
+      JoinQueue([granted](std::shared_ptr<Turn> turn) { granted->Set(std::move(turn)); });
+  StartTurns();
   const std::optional<std::shared_ptr<Turn>> turn = granted->TakeBy(deadline);
   if (!turn.has_value()) {
     LeaveQueue(awaited);
@@ -288,9 +310,10 @@ void DataKeyRotation::ChangeAsync(KeyNames key_names, std::function<void(absl::S
   auto change = [weak = weak_from_this(), key_names = std::move(key_names), telling = std::move(telling)] {
     const auto self = weak.lock();
     if (self == nullptr) return;
-    self->AwaitTurn([self, key_names, telling](const std::shared_ptr<Turn>& turn) {
+    self->JoinQueue([self, key_names, telling](const std::shared_ptr<Turn>& turn) {
       self->ChangeInTurn(turn, key_names, telling);
     });
+    self->GoOnWithTurns();
   };
   try {
     config_.worker->Run(std::move(change));
@@ -309,10 +332,20 @@ void DataKeyRotation::ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyN
   };
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(key_names), finish);
   if (!wrapping.ok()) return finish(wrapping.status(), {});
-  RunInBackground(*wrapping);
+  RunInBackground(*wrapping, Lost());
 }
 
 // ---- the next key, because of a limit
+
+// Lost work is no news of a cryptographic library that fails.
+absl::Status DataKeyRotation::LossOfNextLocked() const {
+  return absl::IsInternal(last_failure_) ? last_failure_ : Lost();
+}
+
+absl::Status DataKeyRotation::LossOfNext() const {
+  MutexLock lock(mutex_);
+  return LossOfNextLocked();
+}
 
 void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
   const nanoseconds now = config_.worker->Now();
@@ -322,8 +355,8 @@ void DataKeyRotation::PrepareNextAfter(const std::shared_ptr<DataKey>& key) {
     const bool is_there = present_ != nullptr && present_ != key;
     const bool under_way = preparing_ && now < attempt_lapses_;
     if (stopped_ || under_way || is_there) return;
-    if (preparing_ && !absl::IsInternal(last_failure_)) {  // lost work is no news of a library that fails
-      last_failure_ = Lost();
+    if (preparing_) {
+      last_failure_ = LossOfNextLocked();
       UpdateRefusal();
     }
     preparing_ = true;
@@ -359,7 +392,7 @@ void DataKeyRotation::BeginNext(uint64_t attempt) {
   };
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> wrapping = BeginKey(NamesFor(std::nullopt), finish);
   if (!wrapping.ok()) return finish(wrapping.status(), {});
-  RunInBackground(*wrapping);
+  RunInBackground(*wrapping, LossOfNext());
 }
 
 void DataKeyRotation::FinishNext(uint64_t attempt, KeyOrFailure made, const std::string& failed_key_name) {
@@ -432,6 +465,7 @@ void DataKeyRotation::ArmAgeTimer() {
     if (stopped_ || armed || present_ == nullptr) return;
     delay = present_->UntilNextAge(now);
     if (present_->SoftAgeReached(now)) delay = std::min<nanoseconds>(delay, kOverdueCheck);
+    if (present_->HardAgeReached(now)) delay = kOverdueCheck;  // it is about to be retired: no second look at once
     age_timer_due_ = now + delay;
   }
   const auto timer = [weak = weak_from_this(), due = now + delay] {

@@ -97,18 +97,19 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   absl::StatusOr<std::shared_ptr<RecipientWrapping>> BeginKey(std::vector<std::string> key_names,
                                                               std::function<void(KeyOrFailure, std::string)> done);
   bool Remember(const std::shared_ptr<RecipientWrapping>& wrapping);  // false where it was stopped
-  void RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping);
+  void RunInBackground(const std::shared_ptr<RecipientWrapping>& wrapping, const absl::Status& if_lost);
 
   struct Waiting {
     std::shared_ptr<Turn> turn;
     std::function<void(std::shared_ptr<Turn>)> start;
   };
   // Changes asked for by name take turns. A turn ends at the latest when nobody holds it any more.
-  std::weak_ptr<Turn> AwaitTurn(std::function<void(std::shared_ptr<Turn>)> start);  // what it awaits
+  std::weak_ptr<Turn> JoinQueue(std::function<void(std::shared_ptr<Turn>)> start);  // what it awaits
   void LeaveQueue(const std::weak_ptr<Turn>& awaited);                              // nothing where it has begun
   void EndTurn();
+  void GoOnWithTurns();
   void StartTurns();
-  std::optional<Waiting> NextTurn();
+  bool NextTurn(std::list<Waiting>* begun);
   std::vector<std::string> NamesFor(const KeyNames& key_names) const;
   absl::Status FinishChange(const KeyNames& key_names, KeyOrFailure made);
   void EndChange(Turn& turn, const absl::Status& status);
@@ -119,6 +120,8 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   void ChangeInTurn(const std::shared_ptr<Turn>& turn, const KeyNames& key_names, const Telling& telling);
 
   // The next key, made because of a limit.
+  absl::Status LossOfNext() const;
+  absl::Status LossOfNextLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PrepareNextAfter(const std::shared_ptr<DataKey>& key);
   void AttemptNext(uint64_t attempt);
   void BeginNext(uint64_t attempt);
@@ -150,7 +153,6 @@ class DataKeyRotation : public std::enable_shared_from_this<DataKeyRotation> {
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);       // while there is no present key: a copy costs a message nothing
   absl::Status last_failure_ ABSL_GUARDED_BY(mutex_);  // of making the next key; OK since the last success
   bool turn_taken_ ABSL_GUARDED_BY(mutex_) = false;
-  bool starting_turns_ ABSL_GUARDED_BY(mutex_) = false;  // somebody goes on until one is taken or none waits
   std::list<Waiting> turns_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<RecipientWrapping>> under_way_ ABSL_GUARDED_BY(mutex_);
   uint64_t attempt_ ABSL_GUARDED_BY(mutex_) = 0;    // of making the next key; another number is out of date

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -122,14 +123,14 @@ bool HasBase64Run(std::string_view text) {
 }
 
 // A mistyped data: URI, or a key in its place, would otherwise be taken for a path, and repeated in the message that
-// there is no such file. LS0tLS1C is how the Base64 of PEM begins. That of DER begins with M and has no dot in it: what
-// begins with a slash or has a dot is a path.
+// there is no such file. LS0tLS1C is how the Base64 of PEM begins. That of DER begins with M and has no dot in it.
 bool MayBeAKey(std::string_view path) {
-  for (const std::string_view sign : {"-----", "\n", "\r", "base64", "x-pem-file", "data:", "LS0tLS1C"}) {
-    if (ContainsIgnoringCase(path, sign)) return true;
-  }
-  const bool is_surely_path = path.front() == '/' || path.find('.') != std::string_view::npos;
-  return path.size() > PATH_MAX || (!is_surely_path && HasBase64Run(path));
+  const auto has_one_of = [path](std::initializer_list<std::string_view> signs) {
+    return std::any_of(signs.begin(), signs.end(), [path](auto sign) { return ContainsIgnoringCase(path, sign); });
+  };
+  if (path.size() > PATH_MAX || has_one_of({"-----", "\n", "\r", "base64,", "data:", "LS0tLS1C"})) return true;
+  if (path.front() == '/' || path.front() == '.') return false;
+  return has_one_of({"base64", "x-pem-file"}) || (path.find('.') == std::string_view::npos && HasBase64Run(path));
 }
 
 absl::StatusOr<PathOrKey> PathFrom(std::string_view path) {

@@ -214,6 +214,31 @@ TEST_P(NoMemory, WhatIsAnsweredInTheBackground) {
   }
 }
 
+// Whoever is told may ask again where he is told, also where that is because there was no memory to keep the work.
+TEST_P(NoMemory, WhatIsAnsweredByMaintainAndAskedForAgain) {
+  EncryptorOptions options = to_;
+  options.background = Background();
+  options.background.mode = Background::Mode::kMaintain;
+  const std::shared_ptr<MessageEncryptor> encryptor = *MessageEncryptor::Create(options);
+  const auto maintain = [&] {
+    for (int i = 0; i < 8; ++i) encryptor->Maintain();
+  };
+  absl::Status first, second;
+  const auto ask_again = [&] {
+    encryptor->RotateAsync([&](absl::Status status) { second = std::move(status); });
+    return absl::OkStatus();
+  };
+  FailEachAllocation(40, [&] {
+    first = second = absl::UnknownError("not told");
+    encryptor->RotateAsync([&](absl::Status status) {
+      first = std::move(status);
+      if (const absl::Status asked = Caught(ask_again); !asked.ok()) second = asked;
+    });
+    maintain();
+    return first.ok() ? second : first;
+  });
+}
+
 // The next data key takes over in the middle of a message, while that one's thread holds a lane with the old one: once
 // there is a new key the old one is used by nobody, whatever failed in between.
 TEST_P(NoMemory, ALimitThatAMessageReaches) {

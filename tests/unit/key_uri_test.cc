@@ -145,6 +145,7 @@ TEST(KeyUri, LongPathsAreNotTakenForKeys) {
         "secrets/" + hash + "/key", std::string("deploy/Production2/services/orders/keys/2024/private/current/latest"),
         std::string("KeysOfTheProductionSystem2024Edition/PrivateKeyOfTheOrdersService.pem"),
         std::string("./KeysOfTheProductionSystem2024Edition/PrivateKeyOfTheOrdersService"),
+        std::string("/run/secrets/orders-base64/private.pem"), std::string("./base64/x-pem-file/orders"),
         std::string("/var/lib/kubelet/pods/5D4F1A2B-0c1d-4e2f-8a9b-0123456789ab/volumes/kubernetes.io~secret/Orders1"),
         "/" + std::string(100, 'a') + "/" + std::string(100, 'b')}) {
     EXPECT_EQ(PathOf(path), path);

@@ -250,6 +250,20 @@ TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallIsSlowButBreaksN
   EXPECT_THAT(Send(*encryptor).key_names, ElementsAre("billing"));
 }
 
+TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallHoldsTheHardAge) {
+  EncryptorOptions options = Options();
+  options.rotation.hard_age = hours(24);
+  options.background.executor = [executor = options.background.executor](auto delay, auto work) {
+    if (delay > seconds(0)) return executor(delay, std::move(work));
+    work();
+  };
+  const auto encryptor = Make(std::move(options));
+  wrapper_->SetStatus("orders", absl::UnavailableError("down"));
+  background_.Advance(hours(24));
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+  EXPECT_EQ(CountEvents(CryptoEvent::Kind::kHardLimit), 1u);
+}
+
 TEST_F(MessageEncryptorTest, AnExecutorThatMakesEveryNextKeyInsideTheCallEndsInARefusal) {
   EncryptorOptions options = Options();
   options.rotation.messages = 1;
@@ -293,6 +307,27 @@ TEST_F(MessageEncryptorTest, AnyNumberOfChangesMayWaitForAnExecutorThatShutsDown
   shut_down = false;
   for (const char* name : {"orders", "audit"}) wrapper_->SetStatus(name, absl::OkStatus());
   EXPECT_TRUE(encryptor->Rotate().ok()) << "it is nobody's turn any more";
+}
+
+// Whoever is told that his change was lost may ask for another, and wait for it.
+TEST_F(MessageEncryptorTest, AChangeMayBeWaitedForWhereOneIsToldToBeLost) {
+  bool shut_down = false;
+  EncryptorOptions options = Options();
+  options.background.executor = [&shut_down, executor = options.background.executor](auto delay, auto work) {
+    if (shut_down) throw std::runtime_error("shut down");
+    executor(delay, std::move(work));
+  };
+  const auto encryptor = Make(std::move(options));
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
+  encryptor->RotateAsync([](const absl::Status&) {});
+  std::vector<absl::Status> waited;
+  for (int i = 0; i < 3; ++i)
+    encryptor->RotateAsync([&](const absl::Status&) { waited.push_back(encryptor->Rotate()); });
+  background_.RunDue();
+  shut_down = true;
+  wrapper_->SetManner(FakeKeyWrapper::Manner::kInside);
+  while (wrapper_->held() > 0) wrapper_->Release();
+  EXPECT_THAT(waited, ElementsAre(absl::OkStatus(), absl::OkStatus(), absl::OkStatus()));
 }
 
 TEST_F(MessageEncryptorTest, ChangesThatTimedOutWaitingLeaveNothingBehind) {

@@ -211,6 +211,26 @@ TEST_F(MessageEncryptorTest, SendLetsNothingOutInClearWhereTheRetryIsLateOrLostA
   }
 }
 
+TEST_F(MessageEncryptorTest,
+       SendLetsNothingOutInClearWhereTheExecutorLosesTheAttemptAfterTheCryptographicLibraryFailed) {
+  bool full = false;
+  EncryptorOptions options = Options();
+  options.failure_action = ProducerCryptoFailureAction::kSend;
+  options.rotation.messages = options.rotation.hard_messages = 1;
+  options.background.executor = [&full, executor = options.background.executor](auto delay, auto work) {
+    if (!full) executor(delay, std::move(work));
+  };
+  const auto encryptor = Make(std::move(options));
+  Send(*encryptor);
+  wrapper_->SetStatus("audit", absl::InternalError("no memory"));
+  background_.RunDue();
+  full = true;
+  background_.Advance(seconds(2));
+  EXPECT_EQ(encryptor->counters().rotations_failed, 2u);
+  EXPECT_EQ(ReasonOf(Refused(*encryptor)), Reason::kLimitReached);
+  EXPECT_EQ(encryptor->counters().messages_sent_in_clear, 0u);
+}
+
 TEST_F(MessageEncryptorTest, FailedAttemptsAreTriedAgainLaterAndLater) {
   EncryptorOptions options = Options();
   options.rotation.messages = 2;
