@@ -223,8 +223,8 @@ void DataKeyRotation::GoOnWithTurns() {
 }
 
 void DataKeyRotation::StartTurns() {
-  std::list<Waiting>
-      begun;  // what is told with their end may ask for the next change, and wait for it: not in the loop
+  // Destroyed when the loop is over: whoever is told by that may ask for the next change, and wait for it.
+  std::list<Waiting> begun;
   const StartingHere here(this);
   while (NextTurn(&begun)) {
     Waiting& next = begun.back();
