@@ -15,13 +15,14 @@ namespace {
 
 // each_fault KIND BEFORE COMMAND AFTER: for N = 1, 2, ... until nothing is left to go wrong: BEFORE, then COMMAND with the
 // fault, then AFTER, which finds in $status how COMMAND ended and fails where it finds something wrong. Prints what is
-// wrong, also that there were fewer faults than $least.
+// wrong, also that there were fewer faults than $least. $first is done in COMMAND's process, whose id is $BASHPID.
 constexpr char kEachFault[] = R"sh(
 preload=')sh" PULSEAL_FAILING_CALLS R"sh('
+first=:
 each_fault() {
   for ((n = 1; n < 100; ++n)); do
     eval "$2"
-    (export PULSEAL_FAULT=$1:$n LD_PRELOAD=$preload; eval "exec $3") > said 2>&1
+    (eval "$first"; export PULSEAL_FAULT=$1:$n LD_PRELOAD=$preload; eval "exec $3") > said 2>&1
     status=$?
     eval "$4" > why 2>&1 || echo "$1:$n: status $status, $(cat said why)"
     if [ $status = 0 ]; then break; fi
@@ -45,7 +46,7 @@ class CrashTest : public ::testing::Test {
 
 TEST_F(CrashTest, AKeyPairIsWholeOrNotThere) {
   ExpectQuiet(R"sh(
-least=14
+least=13
 whole() {
   mkdir -p k
   [ -z "$(ls k | grep -v -e '^a.public.pem$' -e '^a.private.pem$')" ] || return 1
@@ -69,6 +70,17 @@ is_there() {
 }
 old='rm -rf k; mkdir k; for half in public private; do cp keys/orders.$half.pem k/a.$half.pem; done'
 for kind in tear full read-only; do each_fault $kind "$old" 'pulseal keygen a --key-dir k --type p-256 --force -q' is_there; done
+)sh");
+}
+
+// A killed program left it aside, and in a container the next program may have the same process id.
+TEST_F(CrashTest, AnOldPrivateKeyAsideIsTherePastAProgramOfTheSameProcessId) {
+  ExpectQuiet(R"sh(
+least=12
+is_there() { grep -qx precious k/.a.private.pem.*.old; }
+old='rm -rf k; mkdir k; echo old > k/a.private.pem; cp keys/orders.public.pem k/a.public.pem'
+first='echo precious > k/.a.private.pem.$BASHPID.old'
+for kind in full read-only; do each_fault $kind "$old" 'pulseal keygen a --key-dir k --type p-256 --force -q' is_there; done
 )sh");
 }
 

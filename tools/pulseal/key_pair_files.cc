@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/pulseal/key_pair_files.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,8 +24,8 @@ absl::Status MakeDirectory(const std::string& directory) {
                                           " only the last one is made (mkdir -p makes them all)"));
 }
 
-bool WriteAside(const PathAside& aside, std::string_view bytes, mode_t mode) {
-  const FileDescriptor file(open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+bool WriteAside(PathAside& aside, std::string_view bytes, mode_t mode) {
+  const FileDescriptor file = aside.Make(mode);
   return file.valid() && WriteAll(file.get(), bytes) && fsync(file.get()) == 0;
 }
 
@@ -82,11 +81,11 @@ absl::Status CheckNotThere(const KeyPairFiles& files) {
 
 absl::Status WriteKeyPair(const KeyPairFiles& files, const KeyPair& pair, bool replace) {
   if (absl::Status status = MakeDirectory(files.directory); !status.ok()) return status;
-  const PathAside new_private(files.private_path, "new"), new_public(files.public_path, "new");
+  PathAside new_private(files.private_path, "new"), new_public(files.public_path, "new");
   PathAside old_private(files.private_path, "old");
   if (!WriteAside(new_private, pair.private_pem.view(), 0600)) return ErrnoStatus(Shown(files.private_path));
   if (!WriteAside(new_public, pair.public_pem, 0666)) return ErrnoStatus(Shown(files.public_path));
-  const bool has_old = replace && link(files.private_path.c_str(), old_private.c_str()) == 0;
+  const bool has_old = replace && old_private.LinkHere();
   if (replace && !has_old && errno != ENOENT) return ErrnoStatus(Shown(files.private_path));
 
   // The private key first: nobody may find a public key whose messages can't be opened.

@@ -209,8 +209,8 @@ absl::Status RewrapAll(const Arguments& arguments, MessageDecryptor& decryptor, 
   const auto topic = TopicReader::Open(arguments.topic);
   if (!topic.ok()) return topic.status();
   Progress progress((*topic)->file().get(), arguments.quiet);
-  const PathAside aside(arguments.out, "new");
-  if (absl::Status status = aside.Create(); !status.ok()) return status;
+  PathAside aside(arguments.out, "new");
+  if (!aside.Make(0666).valid()) return ErrnoStatus(Shown(arguments.out));
   const auto out = TopicWriter::Open(aside.path(), arguments.out);
   if (!out.ok()) return out.status();
   absl::Status status = Copy(arguments.topic, **topic, decryptor, recipients, **out, progress, leftovers);
