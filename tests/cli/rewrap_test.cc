@@ -2,7 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
+#include "pulseal/framing/entry_producer.h"
+#include "pulseal/key_readers.h"
+#include "pulseal/message_crypto.h"
 #include "tests/cli/shell.h"
+#include "tools/pulseal/topic_file_sink.h"
 
 namespace pulseal::testing {
 namespace {
@@ -92,6 +99,43 @@ TEST_F(RewrapTest, OnlyTheDataKeyThatTheMessageIsEncryptedWithIsHandedOn) {
   ASSERT_EQ(Run("pulseal consume t.topic"), (Outcome{0, "two\ntwo\n", ""}));
   EXPECT_EQ(Run("pulseal rewrap t.topic --to newcomer --out new.topic"), kQuietSuccess);
   EXPECT_EQ(Run("pulseal consume new.topic --key-dir n"), (Outcome{0, "two\ntwo\n", ""}));
+}
+
+// A topic of `messages` messages with a data key each.
+void ProduceWithManyDataKeys(const std::string& topic, const std::string& key_folder, int messages) {
+  EncryptorOptions options;
+  options.key_names = {"us"};
+  options.key_reader = KeyDirectory(key_folder);
+  const auto encryptor = MessageEncryptor::Create(std::move(options));
+  ASSERT_TRUE(encryptor.ok()) << encryptor.status();
+  framing::EntryProducer producer(**encryptor);
+  const auto sink = tools::OpenTopicFileSink(topic);
+  ASSERT_TRUE(sink.ok()) << sink.status();
+  for (int i = 1; i <= messages; ++i) {
+    framing::MessageMetadata metadata;
+    metadata.producer_name = "many";
+    metadata.sequence_id = static_cast<uint64_t>(i);
+    ASSERT_TRUE(
+        producer.Send(metadata, std::to_string(i), [&](const auto& entry) { return (*sink)->Append(entry); }).ok());
+    ASSERT_TRUE((*encryptor)->Rotate().ok());
+  }
+  ASSERT_TRUE((*sink)->Sync().ok());
+}
+
+// A reader joins chunks by the bytes of their wrapped keys.
+TEST_F(RewrapTest, ChunksStayTogetherWhateverLiesBetweenThem) {
+  shell_.GiveKeyPair("p-256", "us");
+  Run("head -c 15000 /dev/zero | tr '\\0' x | pulseal produce chunks --to us --max-message-size 10000");
+  ProduceWithManyDataKeys(shell_.folder() / "between", shell_.folder() / "keys", 1100);
+  Run("python3 - <<'END'\n"
+      "from pulsar_bytes import *\n"
+      "chunks, between = entries('chunks'), entries('between')\n"
+      "assert len(chunks) == 2 and len(between) == 1100\n"
+      "open('t.topic', 'wb').write(topic_file(chunks[0], *between, chunks[1]))\n"
+      "END");
+  ASSERT_EQ(Run("pulseal consume t.topic > before; wc -l < before"), (Outcome{0, "1101\n", ""}));
+  EXPECT_EQ(Run("pulseal rewrap t.topic --to newcomer --out new.topic"), kQuietSuccess);
+  EXPECT_EQ(Run("pulseal consume new.topic --key-dir n | cmp - before"), kQuietSuccess);
 }
 
 TEST_F(RewrapTest, NothingIsReplacedOrHalfWritten) {

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "pulseal/framing/entry.h"
+#include "pulseal/framing/message_metadata.h"
 #include "pulseal/message_crypto.h"
 #include "tools/pulseal/command.h"
 #include "tools/pulseal/file.h"
@@ -29,7 +31,7 @@
 namespace pulseal::tools {
 namespace {
 
-// Wrapped keys that are kept, so that messages of the same data key cost one unwrapping.
+// Data keys whose wrapped keys are kept beside the chunks', so that messages of the same one cost one wrapping.
 constexpr size_t kMostDataKeys = 1000;
 
 struct Arguments {
@@ -56,37 +58,59 @@ absl::StatusOr<WrappedKey> Wrap(KeyWrapper& keys, const std::string& key_name,
   return wrapped;
 }
 
-// The new recipients' wrapped keys, made once for each data key.
+// The new recipients' wrapped keys, made once for each data key. Wrapped again a data key has other bytes, and by these
+// bytes readers know which chunks belong together: what chunks have is kept to the end, and of the rest a part, since a
+// topic may have any number of data keys, but few with chunks.
 class Recipients {
  public:
   Recipients(std::shared_ptr<KeyWrapper> keys, std::vector<std::string> key_names)
       : keys_(std::move(keys)), key_names_(std::move(key_names)) {}
 
   // For the data key in `old`, which must be the one that the message is encrypted with.
-  absl::StatusOr<absl::Span<const WrappedKey>> WrapAgain(const WrappedKey& old) {
+  absl::StatusOr<absl::Span<const WrappedKey>> WrapAgain(const WrappedKey& old, bool is_chunk) {
     const auto known = made_.find({old.key_name, old.bytes});
-    if (known != made_.end()) return absl::MakeConstSpan(known->second);
-    absl::StatusOr<SecretBytes> data_key = Unwrap(*keys_, old);
-    if (!data_key.ok()) return data_key.status();
-    return Make(old, std::make_shared<const SecretBytes>(*std::move(data_key)));
+    if (known == made_.end()) return WrapFirst(old, is_chunk);
+    known->second.has_chunks |= is_chunk;
+    return absl::MakeConstSpan(known->second.wrapped_keys);
   }
 
  private:
-  absl::StatusOr<absl::Span<const WrappedKey>> Make(const WrappedKey& old,
-                                                    const std::shared_ptr<const SecretBytes>& data_key) {
+  struct Made {
+    std::vector<WrappedKey> wrapped_keys;
+    bool has_chunks = false;
+  };
+
+  absl::StatusOr<absl::Span<const WrappedKey>> WrapFirst(const WrappedKey& old, bool is_chunk) {
+    absl::StatusOr<SecretBytes> data_key = Unwrap(*keys_, old);
+    if (!data_key.ok()) return data_key.status();
+    absl::StatusOr<std::vector<WrappedKey>> wrapped_keys =
+        WrapForAll(std::make_shared<const SecretBytes>(*std::move(data_key)));
+    if (!wrapped_keys.ok()) return wrapped_keys.status();
+    if (made_.size() >= most_) DropAllWithoutChunks();
+    Made& made = made_[{old.key_name, old.bytes}] = {*std::move(wrapped_keys), is_chunk};
+    return absl::MakeConstSpan(made.wrapped_keys);
+  }
+
+  absl::StatusOr<std::vector<WrappedKey>> WrapForAll(const std::shared_ptr<const SecretBytes>& data_key) {
     std::vector<WrappedKey> wrapped_keys;
     for (const std::string& key_name : key_names_) {
       absl::StatusOr<WrappedKey> wrapped = Wrap(*keys_, key_name, data_key);
       if (!wrapped.ok()) return wrapped.status();
       wrapped_keys.push_back(*std::move(wrapped));
     }
-    if (made_.size() >= kMostDataKeys) made_.clear();
-    return absl::MakeConstSpan(made_[{old.key_name, old.bytes}] = std::move(wrapped_keys));
+    return wrapped_keys;
+  }
+
+  void DropAllWithoutChunks() {
+    for (auto made = made_.begin(); made != made_.end();)
+      made = made->second.has_chunks ? std::next(made) : made_.erase(made);
+    most_ = made_.size() + kMostDataKeys;
   }
 
   const std::shared_ptr<KeyWrapper> keys_;
   const std::vector<std::string> key_names_;
-  std::map<std::pair<std::string, std::string>, std::vector<WrappedKey>> made_;  // by key name and bytes of the old one
+  std::map<std::pair<std::string, std::string>, Made> made_;  // by key name and bytes of the old one
+  size_t most_ = kMostDataKeys;
 };
 
 // The one of the message's wrapped keys that holds its data key. Anybody can put others beside it, which open too and hold
@@ -113,7 +137,8 @@ absl::StatusOr<std::string> Rewrapped(std::string_view stored, MessageDecryptor&
   if (!entry.ok()) return entry.status();
   const absl::StatusOr<WrappedKey> data_key = FindDataKey(*entry, decryptor);
   if (!data_key.ok()) return data_key.status();
-  const auto wrapped_keys = recipients.WrapAgain(*data_key);
+  const auto read = framing::ParseMessageMetadata(entry->metadata);  // whoever can't read it joins no chunks by it
+  const auto wrapped_keys = recipients.WrapAgain(*data_key, read.ok() && read->num_chunks > 1);
   if (!wrapped_keys.ok()) return wrapped_keys.status();
   const absl::StatusOr<std::string> metadata = ReplaceWrappedKeys(entry->metadata, *wrapped_keys);
   if (!metadata.ok()) return metadata.status();

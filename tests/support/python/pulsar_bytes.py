@@ -81,3 +81,15 @@ def topic_file(*stored_entries):
         head = b"\xf5PTR" + struct.pack(">I", len(entry))
         topic += head + struct.pack(">I", crc32c(head + struct.pack(">Q", len(topic)))) + entry
     return topic
+
+
+def entries(path):
+    """The other way round: the stored entries of a topic file."""
+    with open(path, "rb") as file:
+        topic = file.read()
+    found, at = [], 16
+    while at < len(topic):
+        (length,) = struct.unpack_from(">I", topic, at + 4)
+        found.append(topic[at + 12 : at + 12 + length])
+        at += 12 + length
+    return found
