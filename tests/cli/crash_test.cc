@@ -84,6 +84,35 @@ for kind in full read-only; do each_fault $kind "$old" 'pulseal keygen a --key-d
 )sh");
 }
 
+// Another keygen runs beside the one that is held, at each of its calls in turn, to its end or until it waits for the
+// first one's lock. Without locks only a pair that somebody else has published whole is left alone.
+TEST_F(CrashTest, OfTwoKeygensAtOnceEachKnowsWhatBecameOfItsPair) {
+  ExpectQuiet(R"sh(
+keygen='pulseal keygen a --key-dir k --type p-256 -q'
+is_stopped() { [ "$(sed 's/.*) //; s/ .*//' /proc/$1/stat)" = T ]; }
+is_waiting() { grep -q -e "-> FLOCK .* $1 " /proc/locks; }
+two() {
+  rm -rf k; mkdir k
+  PULSEAL_FAULT=$1:$n LD_PRELOAD=$preload $keygen $2 2> said & held=$!
+  while kill -0 $held && ! is_stopped $held; do :; done 2> /dev/null
+  $keygen $3 2>> said & other=$!
+  while kill -0 $other && ! is_waiting $other; do :; done 2> /dev/null
+  kill -CONT $held 2> /dev/null || ended=yes
+  wait $held; status=$?
+  wait $other; status+=$?
+  case $status in 00|03|30) ;; *) echo "$*, $n: status $status, $(cat said)";; esac
+  pulseal check k/a.public.pem k/a.private.pem -q || echo "$*, $n: status $status, $(cat said)"
+  [ "$(ls -A k | tr '\n' ' ')" = 'a.private.pem a.public.pem ' ] || echo "$*, $n: $(ls -A k)"
+}
+each_pair() { ended=; for ((n = 1; n < 100; ++n)); do two "$@"; [ ! $ended ] || break; done; ((n > 9)) || echo "$*: $n calls"; }
+each_pair hold '' ''
+each_pair hold '' --force
+each_pair hold --force ''
+each_pair hold --force --force
+each_pair lockless '' --force
+)sh");
+}
+
 TEST_F(CrashTest, ATopicKeepsWhatWasRecordedAndTakesNoHalfOfAMessage) {
   ExpectQuiet(R"sh(
 for i in {1..12}; do head -c 100000 /dev/zero | tr '\0' x; echo; done > in

@@ -6,6 +6,8 @@
 //   tear:N         the same, but a write gets half of its bytes out first
 //   full:N         it and all that come after fail with "No space left on device"
 //   read-only:N    the same, with "Read-only file system"
+//   hold:N         the program stops before it, until it gets SIGCONT
+//   lockless:N     the same, and no file can be locked
 // or to all of them:
 //   short:N        no write takes more than N bytes
 //   interrupted:N  every Nth write is interrupted by a signal before it begins
@@ -18,6 +20,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -26,6 +29,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -62,6 +66,7 @@ bool Fails() {
   const Fault& fault = TheFault();
   const long number = ++calls;
   if (fault.kind == "slow") SleepMilliseconds(fault.at);
+  if ((fault.kind == "hold" || fault.kind == "lockless") && number == fault.at) raise(SIGSTOP);
   if (fault.kind == "die" && number == fault.at) _exit(kDied);
   errno = fault.kind == "read-only" ? EROFS : ENOSPC;
   return ((fault.kind == "full" || fault.kind == "read-only") && number >= fault.at) ||
@@ -148,6 +153,13 @@ PULSEAL_PRELOADED int fsync(int file) {
 PULSEAL_PRELOADED int fdatasync(int file) {
   static const auto real = Real<int(int)>("fdatasync");
   return FaultyCall([&] { return real(file); });
+}
+
+PULSEAL_PRELOADED int flock(int file, int operation) noexcept {
+  static const auto real = Real<int(int, int)>("flock");
+  if (TheFault().kind != "lockless") return real(file, operation);
+  errno = EOPNOTSUPP;
+  return -1;
 }
 
 PULSEAL_PRELOADED int ftruncate(int file, off_t size) noexcept {

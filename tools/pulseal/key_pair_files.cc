@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/pulseal/key_pair_files.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -24,15 +27,33 @@ absl::Status MakeDirectory(const std::string& directory) {
                                           " only the last one is made (mkdir -p makes them all)"));
 }
 
-bool WriteAside(PathAside& aside, std::string_view bytes, mode_t mode) {
-  const FileDescriptor file = aside.Make(mode);
-  return file.valid() && WriteAll(file.get(), bytes) && fsync(file.get()) == 0;
+// Of two programs that publish in `folder`, one waits for the other, lest the private key of one come to lie beside the
+// public key of the other. It goes on without a lock where the file system has none.
+absl::Status Lock(const FileDescriptor& folder) {
+  if (flock(folder.get(), LOCK_EX) == 0 || errno != EINTR) return absl::OkStatus();
+  return absl::CancelledError("interrupted");
 }
 
-// After `failure`: the old private key in its place again, or none. Where not even that works, no key is lost.
-absl::Status TakeBack(const KeyPairFiles& files, bool has_old, PathAside* old_private, const absl::Status& failure) {
-  if (!has_old) unlink(files.private_path.c_str());
-  if (!has_old || rename(old_private->c_str(), files.private_path.c_str()) == 0) return failure;
+// The file aside, open; not valid where not all could be written.
+FileDescriptor WriteAside(PathAside& aside, std::string_view bytes, mode_t mode) {
+  FileDescriptor file = aside.Make(mode);
+  const bool is_whole = file.valid() && WriteAll(file.get(), bytes) && fsync(file.get()) == 0;
+  return is_whole ? std::move(file) : FileDescriptor();
+}
+
+// Whether `path` still names `file`, which stays open, so that no other file is taken for it.
+bool IsStill(const std::string& path, const FileDescriptor& file) {
+  const FileDescriptor present(open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+  return SameFile(present.get(), file.get());
+}
+
+// After `failure`: the old private key in the place of `new_private` again, or none. Where not even that works, or
+// somebody else's key is there by now, no key is lost.
+absl::Status TakeBack(const KeyPairFiles& files, const FileDescriptor& new_private, bool has_old,
+                      PathAside* old_private, const absl::Status& failure) {
+  const bool is_ours = IsStill(files.private_path, new_private);
+  if (!has_old && is_ours) unlink(files.private_path.c_str());
+  if (!has_old || (is_ours && rename(old_private->c_str(), files.private_path.c_str()) == 0)) return failure;
   old_private->Keep();
   return absl::Status(
       failure.code(),
@@ -81,17 +102,20 @@ absl::Status CheckNotThere(const KeyPairFiles& files) {
 
 absl::Status WriteKeyPair(const KeyPairFiles& files, const KeyPair& pair, bool replace) {
   if (absl::Status status = MakeDirectory(files.directory); !status.ok()) return status;
+  const FileDescriptor folder(open(files.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (absl::Status status = Lock(folder); !status.ok()) return status;
   PathAside new_private(files.private_path, "new"), new_public(files.public_path, "new");
   PathAside old_private(files.private_path, "old");
-  if (!WriteAside(new_private, pair.private_pem.view(), 0600)) return ErrnoStatus(Shown(files.private_path));
-  if (!WriteAside(new_public, pair.public_pem, 0666)) return ErrnoStatus(Shown(files.public_path));
+  const FileDescriptor private_file = WriteAside(new_private, pair.private_pem.view(), 0600);
+  if (!private_file.valid()) return ErrnoStatus(Shown(files.private_path));
+  if (!WriteAside(new_public, pair.public_pem, 0666).valid()) return ErrnoStatus(Shown(files.public_path));
   const bool has_old = replace && old_private.LinkHere();
   if (replace && !has_old && errno != ENOENT) return ErrnoStatus(Shown(files.private_path));
 
   // The private key first: nobody may find a public key whose messages can't be opened.
   if (absl::Status status = Publish(new_private, files.private_path, replace); !status.ok()) return status;
   if (absl::Status status = Publish(new_public, files.public_path, replace); !status.ok()) {
-    return TakeBack(files, has_old, &old_private, status);
+    return TakeBack(files, private_file, has_old, &old_private, status);
   }
   return SyncFolder(files.directory);
 }

@@ -31,8 +31,9 @@ absl::Status CheckNotThere(const KeyPairFiles& files);
 // Writes both files, or neither: each is written aside (the private one readable by its owner alone from its first
 // byte), flushed to the disk and only then given its name. Without `replace`, a file that is there is never touched,
 // not even one that somebody makes at the same moment (ALREADY_EXISTS). With it, a failure leaves the old pair or,
-// where the system refuses even that, the old private key aside, and the message says where. Makes the folder where there
-// is none, and none of those that it lies in (NOT_FOUND).
+// where the system refuses even that, the old private key aside, and the message says where. Of two programs that write into
+// one folder, one waits for the other (CANCELLED where a signal comes first). Makes the folder where there is none, and none
+// of those that it lies in (NOT_FOUND).
 absl::Status WriteKeyPair(const KeyPairFiles& files, const KeyPair& pair, bool replace);
 
 }  // namespace pulseal::tools
