@@ -147,6 +147,23 @@ done
 )sh");
 }
 
+TEST_F(CrashTest, AClosedTerminalLeavesNothingOfARewrappedTopic) {
+  ExpectQuiet(R"sh(
+seq 2000 | pulseal produce t.topic --to orders
+is_stopped() { [ "$(sed 's/.*) //; s/ .*//' /proc/$1/stat)" = T ]; }
+rewrap='pulseal rewrap t.topic --to newcomer --out new.topic -q'
+for n in 3 4 5; do
+  PULSEAL_FAULT=hold:$n LD_PRELOAD=$preload env --default-signal=HUP $rewrap 2> said & held=$!
+  while ! is_stopped $held; do :; done
+  kill -HUP $held; kill -CONT $held
+  wait $held 2> /dev/null
+  status=$?
+  [ $status = 129 ] || echo "$n: status $status, $(cat said)"
+  ls -A | grep new
+done
+)sh");
+}
+
 TEST_F(CrashTest, WritesThatAreShortInterruptedOrSlowAreGoneOnWith) {
   ExpectQuiet(R"sh(
 seq 500 > in

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
 #include "tests/cli/shell.h"
 
 namespace pulseal::testing {
@@ -376,11 +379,24 @@ TEST_F(ProduceConsumeTest, AReaderThatGoesAwayIsNoError) {
 }
 
 TEST_F(ProduceConsumeTest, AnInterruptedProducerLeavesWholeRecordsAndSaysHowMany) {
-  const Outcome interrupted =
-      Run("mkfifo go; env --default-signal=INT pulseal produce t.topic --to orders < go & exec 3> go; "
-          "printf 'one\\ntwo\\nhalf' >&3; until pulseal consume t.topic 2> /dev/null | grep -q two; do :; done; "
-          "kill -INT $!; wait $!; echo $?; pulseal consume t.topic");
-  EXPECT_EQ(interrupted, (Outcome{0, "130\none\ntwo\n", "pulseal: interrupted: 2 messages recorded\n"}));
+  using Ending = std::pair<std::string, std::string>;
+  for (const auto& [signal, status] : {Ending{"INT", "130"}, Ending{"TERM", "143"}, Ending{"HUP", "129"}}) {
+    const Outcome interrupted = Run(
+        "signal=" + signal +
+        "; rm -f go t.topic; mkfifo go; env --default-signal=$signal pulseal produce t.topic --to orders < go & "
+        "exec 3> go; printf 'one\\ntwo\\nhalf' >&3; until pulseal consume t.topic 2> /dev/null | grep -q two; do :; "
+        "done; kill -$signal $!; wait $! 2> /dev/null; echo $?; pulseal consume t.topic");
+    EXPECT_EQ(interrupted, (Outcome{0, status + "\none\ntwo\n", "pulseal: interrupted: 2 messages recorded\n"}));
+  }
+}
+
+// As nohup starts it.
+TEST_F(ProduceConsumeTest, AProducerThatIgnoresHangupsGoesOn) {
+  EXPECT_EQ(
+      Run("mkfifo go; env --ignore-signal=HUP pulseal produce t.topic --to orders < go & exec 3> go; echo one >&3; "
+          "until pulseal consume t.topic 2> /dev/null | grep -q one; do :; done; "
+          "kill -HUP $!; echo two >&3; exec 3>&-; wait $!; echo $?; pulseal consume t.topic"),
+      (Outcome{0, "0\none\ntwo\n", ""}));
 }
 
 // The output is a pipe that nobody empties before the signal comes, and too small for the whole.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SIGINT and SIGTERM, for commands that have something to finish first.
+// SIGINT, SIGTERM and SIGHUP, for commands that have something to finish first.
 #ifndef PULSEAL_TOOLS_INTERRUPT_H_
 #define PULSEAL_TOOLS_INTERRUPT_H_
 
@@ -8,7 +8,7 @@
 
 namespace pulseal::tools {
 
-// From now on a first SIGINT or SIGTERM is only remembered; a second one ends the program.
+// From now on the first of each of these signals is only remembered; a second one ends the program.
 void CatchInterrupts();
 
 bool Interrupted();
