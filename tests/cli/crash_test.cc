@@ -159,7 +159,7 @@ for n in 3 4 5; do
   wait $held 2> /dev/null
   status=$?
   [ $status = 129 ] || echo "$n: status $status, $(cat said)"
-  ls -A | grep new
+  if ls -A | grep new; then echo "$n: left aside"; fi
 done
 )sh");
 }
