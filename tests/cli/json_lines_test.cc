@@ -199,6 +199,23 @@ TEST_F(JsonLinesTest, DeepNestingAndHugeNumbersAreOnlyRefused) {
   EXPECT_EQ(Produce("{\"payload\":\"\",\"event_time\":99999999999999999999999}\n").status, 1);
 }
 
+TEST_F(JsonLinesTest, ManySmallValuesAreRefusedBeforeAnythingIsMadeOfThem) {
+  std::string objects, numbers;
+  for (int i = 0; i < 5000; ++i) {
+    objects += "{},";
+    numbers += "0,";
+  }
+  const std::string left_out = "pulseal: standard input: line 1 was left out: it ";
+  for (const std::string& elements : {objects, numbers}) {
+    EXPECT_EQ(Produce("{\"a\":[" + elements + "0]}\n"),
+              (Outcome{1, "", left_out + "has more than 4096 JSON values\n"}));
+    EXPECT_EQ(shell_.Run("pulseal decrypt in"),
+              (Outcome{1, "", "pulseal: in: line 1 was not decrypted: the line has more than 4096 JSON values\n"}));
+  }
+  EXPECT_EQ(Produce("{\"a\":" + std::string(5000, '[') + "\n"),
+            (Outcome{1, "", left_out + "has JSON more than 64 levels deep\n"}));
+}
+
 TEST_F(JsonLinesTest, WhatTheTerminalWouldObeyIsEscaped) {
   EXPECT_THAT(Produce("{\"payload\": \"\", \"\\u009b31m\": 1}\n").err,
               HasSubstr("\"\\xc2\\x9b\\x33\\x31m\", which no message has"));

@@ -20,7 +20,7 @@ void CheckMessage(std::string_view text) {
   CheckWords(message.status());
   if (!message.ok()) return;
   CheckWords(message->status);
-  FUZZ_CHECK(ParseJson(WebSocketAcknowledgement(message->message_id))["messageId"] == message->message_id);
+  FUZZ_CHECK(ParseJson(WebSocketAcknowledgement(message->message_id)).value()["messageId"] == message->message_id);
   if (!message->status.ok()) return;
   FUZZ_CHECK(framing::ParseMessageMetadata(message->metadata).ok());
 }

@@ -6,23 +6,45 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/str_cat.h"
+
 namespace pulseal::tools {
 namespace {
 
 using std::string_view_literals::operator""sv;
 
-TEST(ParseJsonTest, ReadsAnObject) { EXPECT_EQ(ParseJson(R"({"payload":"a"})")["payload"], "a"); }
+TEST(ParseJsonTest, ReadsAnObject) { EXPECT_EQ(ParseJson(R"({"payload":"a"})").value()["payload"], "a"); }
+
+TEST(ParseJsonTest, TakesNothingElse) {
+  for (const std::string_view text :
+       {"", "x", "1", "null", "\"a\"", "[]", "[{}]", "{", "{\"a\"}", "{]", "{\"a\":1e400}"}) {
+    EXPECT_EQ(ParseJson(text).status(), absl::InvalidArgumentError("is not a JSON object")) << text;
+  }
+}
 
 TEST(ParseJsonTest, TakesNothingThatHasMoreBehindIt) {
-  EXPECT_FALSE(ParseJson(R"({"payload":"a"} {"payload":"b"})").is_object());
-  EXPECT_FALSE(ParseJson("{\"payload\":\"a\"}\0{\"payload\":\"b\"}"sv).is_object());
-  EXPECT_FALSE(ParseJson("{\"payload\":\"a\"}\0"sv).is_object());
+  EXPECT_FALSE(ParseJson(R"({"payload":"a"} {"payload":"b"})").ok());
+  EXPECT_FALSE(ParseJson("{\"payload\":\"a\"}\0{\"payload\":\"b\"}"sv).ok());
+  EXPECT_FALSE(ParseJson("{\"payload\":\"a\"}\0"sv).ok());
 }
 
-TEST(ParseJsonTest, DropsWhatLiesTooDeep) {
-  const std::string deep = R"({"a":)" + std::string(100, '[') + std::string(100, ']') + "}";
-  EXPECT_LT(JsonText(ParseJson(deep)).size(), 30);
+std::string Repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
 }
+
+// Of the last two only the end, which nobody reads to, tells that they are no JSON.
+TEST(ParseJsonTest, TakesNothingTooDeep) {
+  const absl::Status too_deep = absl::ResourceExhaustedError("has JSON more than 64 levels deep");
+  EXPECT_TRUE(ParseJson(R"({"a":)" + Repeated("[", 63) + Repeated("]", 63) + "}").ok());
+  EXPECT_EQ(ParseJson(R"({"a":)" + Repeated("[", 64) + Repeated("]", 64) + "}").status(), too_deep);
+  EXPECT_EQ(ParseJson(Repeated(R"({"a":)", 1'000'000)).status(), too_deep);
+  EXPECT_EQ(ParseJson(R"({"a":)" + Repeated("[", 1'000'000)).status(), too_deep);
+  EXPECT_TRUE(ParseJson(R"({"a":[)" + Repeated("{\"b\":[]},", 1000) + "0]}").ok());
+}
+
+const absl::Status kTooMany = absl::ResourceExhaustedError("has more than 4096 JSON values");
 
 std::string ObjectOf(int names) {
   std::string text = "{";
@@ -32,10 +54,22 @@ std::string ObjectOf(int names) {
 
 // The names of an object are compared with each other. Without the limit the last of these takes most of an hour.
 TEST(ParseJsonTest, TakesNothingWithTooManyNames) {
-  EXPECT_EQ(ParseJson(ObjectOf(kMostJsonNames)).size(), static_cast<size_t>(kMostJsonNames));
-  EXPECT_FALSE(ParseJson(ObjectOf(kMostJsonNames + 1)).is_object());
-  EXPECT_FALSE(ParseJson(R"({"a":{"a":)" + ObjectOf(kMostJsonNames - 1) + "}}").is_object());
-  EXPECT_FALSE(ParseJson(ObjectOf(1'000'000)).is_object());
+  EXPECT_EQ(ParseJson(ObjectOf(kMostJsonValues)).value().size(), static_cast<size_t>(kMostJsonValues));
+  EXPECT_EQ(ParseJson(ObjectOf(kMostJsonValues + 1)).status(), kTooMany);
+  EXPECT_EQ(ParseJson(R"({"a":{"a":)" + ObjectOf(kMostJsonValues - 1) + "}}").status(), kTooMany);
+  EXPECT_EQ(ParseJson(ObjectOf(1'000'000)).status(), kTooMany);
+}
+
+// Each takes more than ten times the memory of its text; and a parser may look at all of them again behind each object.
+TEST(ParseJsonTest, TakesNothingWithTooManyElements) {
+  for (const std::string element : {"0", "-1", "0.5", "null", "true", "\"\"", "{}", "[]"}) {
+    const auto array_of = [&](int elements) {
+      return absl::StrCat(R"({"a":[)", Repeated(element + ",", elements - 1), element, "]}");
+    };
+    EXPECT_EQ(ParseJson(array_of(kMostJsonValues - 1)).value()["a"].size(), static_cast<size_t>(kMostJsonValues - 1));
+    EXPECT_EQ(ParseJson(array_of(kMostJsonValues)).status(), kTooMany) << element;
+    EXPECT_EQ(ParseJson(array_of(100'000)).status(), kTooMany) << element;
+  }
 }
 
 }  // namespace

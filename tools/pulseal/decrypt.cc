@@ -35,8 +35,13 @@ struct Arguments {
 
 // A message among the lines of "pulseal consume" that could be read at once.
 bool WasReadBefore(const Json& object) {
-  const bool has_place = object.is_object() && (object.contains("entry") || object.contains("message_id"));
+  const bool has_place = object.contains("entry") || object.contains("message_id");
   return has_place && !object.contains("undecryptable");
+}
+
+std::string WhyNoObject(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return "not a JSON object in one line (of others jq -c makes one)";
+  return absl::StrCat("the line ", status.message());
 }
 
 absl::StatusOr<std::unique_ptr<MessageDecryptor>> MakeDecryptor(const Arguments& arguments) {
@@ -93,12 +98,16 @@ class Decryption {
       return absl::OkStatus();
     }
     if (line.text.empty()) return absl::OkStatus();
-    const Json object = ParseJson(line.text);
-    if (WasReadBefore(object)) {
+    const absl::StatusOr<Json> object = ParseJson(line.text);
+    if (!object.ok()) {
+      errors_.Add(line.number, WhyNoObject(object.status()));
+      return absl::OkStatus();
+    }
+    if (WasReadBefore(*object)) {
       ++read_before_;
       return absl::OkStatus();
     }
-    const absl::StatusOr<KeptMessage> kept = ReadKeptMessage(object);
+    const absl::StatusOr<KeptMessage> kept = ReadKeptMessage(*object);
     if (!kept.ok()) {
       errors_.Add(line.number, std::string(kept.status().message()));
       return absl::OkStatus();

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
@@ -26,24 +27,14 @@ inline std::string JsonText(const Json& object) {
 // The same and a line feed.
 inline std::string JsonLine(const Json& object) { return JsonText(object) + "\n"; }
 
-// Of one text: as many as a message with all its properties and wrapped keys has, and more. Each one that is read is looked
-// for among those of its object, so that without a limit a line would take hours.
-inline constexpr int kMostJsonNames = 4096;
+// Of one text: as many members and elements as a message with all its properties and wrapped keys has, and more. Each name
+// is looked for among those of its object, and a value takes many times the memory of its text.
+inline constexpr int kMostJsonValues = 4096;
+inline constexpr int kDeepestJson = 64;
 
-// `text` as JSON; not an object where it isn't one, or has over kMostJsonNames names. What lies deeper than anything of ours
-// is dropped, so that nesting costs no memory. Never throws.
-inline Json ParseJson(std::string_view text) {
-  constexpr int kDeepest = 8;
-  // Which the parser would take for the end, whatever comes behind it.
-  if (text.find('\0') != std::string_view::npos) return Json(Json::value_t::discarded);
-  int names = 0;
-  const auto is_kept = [&names](int depth, Json::parse_event_t event, const Json&) {
-    if (event == Json::parse_event_t::key) ++names;
-    return depth <= kDeepest && names <= kMostJsonNames;
-  };
-  Json parsed = Json::parse(text, is_kept, false);
-  return names <= kMostJsonNames ? parsed : Json(Json::value_t::discarded);
-}
+// `text` as a JSON object; what isn't one is INVALID_ARGUMENT, and what is over the limits above RESOURCE_EXHAUSTED as soon
+// as it is, before anything is made of it. Never throws.
+absl::StatusOr<Json> ParseJson(std::string_view text);
 
 // For a member of an object that isn't what was expected.
 inline absl::Status WrongMember(std::string_view member, const char* expected) {

@@ -34,13 +34,13 @@ absl::Status TakeProperties(const Json& value, std::vector<std::pair<std::string
 }  // namespace
 
 absl::Status JsonMessage::Read(std::string_view line, framing::SingleMessage* message) {
-  const Json object = ParseJson(line);
-  if (!object.is_object()) return absl::InvalidArgumentError("is not a JSON object");
+  const absl::StatusOr<Json> object = ParseJson(line);
+  if (!object.ok()) return object.status();
   payload_.clear();
   properties_.clear();
   int payloads = 0, keys = 0;
   absl::Status status;
-  for (const auto& [name, value] : object.items()) {
+  for (const auto& [name, value] : object->items()) {
     if (name == "payload" && value.is_null()) {
       ++payloads;
       message->null_value = true;

@@ -37,8 +37,6 @@ Place PlaceOf(const Json& kept) {
 }  // namespace
 
 absl::StatusOr<KeptMessage> ReadKeptMessage(const Json& object) {
-  if (!object.is_object())
-    return absl::InvalidArgumentError("not a JSON object in one line (of others jq -c makes one)");
   if (object.contains("encryptionContext")) return ReadFrame(object);
   absl::StatusOr<std::string> payload = Base64Of(object, "payload_base64");
   if (!payload.ok()) return payload.status();

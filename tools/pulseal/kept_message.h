@@ -16,7 +16,7 @@ struct KeptMessage {
   Place place;
 };
 
-// What `object` is: a line of "pulseal consume" or a frame of Pulsar's WebSocket endpoint. INVALID_ARGUMENT says what is
+// What `object`, a JSON object, is: a line of "pulseal consume" or a frame of Pulsar's WebSocket endpoint. INVALID_ARGUMENT says what is
 // wrong with it.
 absl::StatusOr<KeptMessage> ReadKeptMessage(const Json& object);
 

@@ -107,9 +107,9 @@ const FieldSchema* FieldOf(const std::string& header) {
 
 // Newer brokers give all properties as one JSON object.
 bool AppendProperties(const std::string& json, std::string& out) {
-  const Json object = ParseJson(json);
-  if (!object.is_object()) return false;
-  for (const auto& [name, value] : object.items()) {
+  const absl::StatusOr<Json> object = ParseJson(json);
+  if (!object.ok()) return false;
+  for (const auto& [name, value] : object->items()) {
     if (!value.is_string()) return false;
     AppendProperty(name, value.get<std::string>(), out);
   }

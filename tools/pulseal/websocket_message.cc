@@ -154,10 +154,10 @@ WebSocketMessage WebSocketMessageOf(const Json& object) {
 }
 
 absl::StatusOr<WebSocketMessage> ReadWebSocketMessage(std::string_view text) {
-  const Json object = ParseJson(text);
-  const Json* const id = object.is_object() ? &Member(object, "messageId") : nullptr;
+  const absl::StatusOr<Json> object = ParseJson(text);
+  const Json* const id = object.ok() ? &Member(*object, "messageId") : nullptr;
   const bool has_id = id != nullptr && id->is_string() && id->get_ref<const std::string&>().size() <= kLongestId;
-  if (has_id) return WebSocketMessageOf(object);
+  if (has_id) return WebSocketMessageOf(*object);
   return absl::InvalidArgumentError(absl::StrCat("the endpoint sends what is no message: ", WireText(text)));
 }
 
@@ -205,16 +205,16 @@ std::string WebSocketKeysParameter(const std::vector<WrappedKey>& keys) {
 }
 
 absl::StatusOr<WebSocketReceipt> ReadWebSocketReceipt(std::string_view text) {
-  const Json object = ParseJson(text);
+  const absl::StatusOr<Json> object = ParseJson(text);
   WebSocketReceipt receipt;
-  const Json result = object.is_object() ? Member(object, "result") : Json();
-  const Json context = object.is_object() ? Member(object, "context") : Json();
+  const Json result = object.ok() ? Member(*object, "result") : Json();
+  const Json context = object.ok() ? Member(*object, "context") : Json();
   const bool has_context = context.is_string() && absl::SimpleAtoi(context.get<std::string>(), &receipt.number);
   if (!result.is_string()) {
     return absl::InvalidArgumentError(absl::StrCat("the endpoint sends what is no receipt: ", WireText(text)));
   }
   if (result != "ok") {
-    const Json error = Member(object, "errorMsg");
+    const Json error = Member(*object, "errorMsg");
     const std::string why = error.is_string() ? ": " + error.get<std::string>() : "";
     receipt.status = absl::UnavailableError(
         absl::StrCat("the endpoint doesn't take the message: ", WireText(result.get<std::string>() + why, 400)));
