@@ -40,6 +40,13 @@ TEST_F(RewrapTest, TheNewcomerReadsAndWhoIsNotNamedNoLongerDoes) {
   EXPECT_EQ(Run("pulseal consume t.topic | cmp - in"), kQuietSuccess);
 }
 
+TEST_F(RewrapTest, WhatWasPrivateStaysSo) {
+  EXPECT_EQ(Run("umask 022; echo one | pulseal produce t.topic --to orders; for mode in 600 640 400 666; do "
+                "chmod $mode t.topic; pulseal rewrap t.topic --to newcomer --out $mode.topic; done; "
+                "stat -c '%a %n' ???.topic"),
+            (Outcome{0, "600 400.topic\n600 600.topic\n640 640.topic\n644 666.topic\n", ""}));
+}
+
 TEST_F(RewrapTest, EveryDataKeyOfTheTopicIsWrappedAgain) {
   EXPECT_EQ(
       Run("for i in 1 2 3; do echo $i | pulseal produce t.topic --to orders; done; "

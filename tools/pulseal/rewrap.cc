@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -228,6 +229,12 @@ absl::Status CheckNoFile(const std::string& path) {
   return absl::AlreadyExistsError(absl::StrCat(Shown(path), " exists and was left as it is; --out names a new file"));
 }
 
+// For the new file: nobody else may read it, for messages in clear are copied as they are. Its owner has to write it.
+mode_t ModeLike(const FileDescriptor& topic) {
+  struct stat file;
+  return fstat(topic.get(), &file) == 0 ? (file.st_mode & 0666) | 0600 : 0600;
+}
+
 absl::Status RewrapAll(const Arguments& arguments, MessageDecryptor& decryptor, Recipients& recipients,
                        Leftovers& leftovers) {
   if (absl::Status status = CheckNoFile(arguments.out); !status.ok()) return status;
@@ -235,7 +242,7 @@ absl::Status RewrapAll(const Arguments& arguments, MessageDecryptor& decryptor, 
   if (!topic.ok()) return topic.status();
   Progress progress((*topic)->file().get(), arguments.quiet);
   PathAside aside(arguments.out, "new");
-  if (!aside.Make(0666).valid()) return ErrnoStatus(Shown(arguments.out));
+  if (!aside.Make(ModeLike((*topic)->file())).valid()) return ErrnoStatus(Shown(arguments.out));
   const auto out = TopicWriter::Open(aside.path(), arguments.out);
   if (!out.ok()) return out.status();
   absl::Status status = Copy(arguments.topic, **topic, decryptor, recipients, **out, progress, leftovers);
