@@ -92,6 +92,7 @@ TEST_F(JsonLinesTest, WhatIsNoMessageIsLeftOutByItsNumber) {
        "isn't a message: \"event_time\" has to be a number of milliseconds since 1970"},
       {"{\"payload\": \"\", \"propertis\": {}}", "has a member \"propertis\", which no message has"},
       {"{\"payload\": \"\xff\"}", "is not a JSON object"},
+      {"{\"payload\": \"a\", \"payload\": \"b\"}", "has a member \"payload\" twice"},
   };
   for (const auto& [line, why] : kWrong) {
     shell_.Run("rm -f t");

@@ -72,5 +72,23 @@ TEST(ParseJsonTest, TakesNothingWithTooManyElements) {
   }
 }
 
+TEST(ParseJsonTest, TakesNoNameTwice) {
+  const auto twice = [](const std::string& name) {
+    return absl::AlreadyExistsError("has a member \"" + name + "\" twice");
+  };
+  EXPECT_EQ(ParseJson(R"({"a":1,"b":2,"a":1})").status(), twice("a"));
+  EXPECT_EQ(ParseJson(R"({"a":1,"\u0061":2})").status(), twice("a"));
+  EXPECT_EQ(ParseJson(R"({"\u001b":1,"\u001b":2})").status(), twice("\\x1b"));
+  EXPECT_EQ(ParseJson(R"({"c":{"a":1,"b":{"a":2},"a":3}})").status(), twice("a"));
+  EXPECT_EQ(ParseJson(R"({"properties":{},"properties":{}})").status(), twice("properties"));
+  EXPECT_EQ(ParseJson(R"({"properties":{"a":""},"c":{"a":1,"a":2}})").status(), twice("a"));
+  EXPECT_EQ(ParseJson(R"({"c":{"properties":{"a":1,"a":2}}})").status(), twice("a"));
+  EXPECT_TRUE(ParseJson(R"({"a":{"a":1},"b":{"a":1},"c":[{"a":1},{"a":1}]})").ok());
+}
+
+TEST(ParseJsonTest, OfAPropertyThatComesTwiceTheLastCounts) {
+  EXPECT_EQ(ParseJson(R"({"properties":{"a":"1","a":"2"}})").value()["properties"], Json({{"a", "2"}}));
+}
+
 }  // namespace
 }  // namespace pulseal::tools

@@ -2,7 +2,11 @@
 #include "tools/pulseal/json_line.h"
 
 #include <cstdint>
+#include <set>
 #include <utility>
+#include <vector>
+
+#include "tools/pulseal/wire_text.h"
 
 namespace pulseal::tools {
 namespace {
@@ -25,9 +29,23 @@ class JsonLimits final : public Json::json_sax_t {
   bool number_float(double, const std::string&) override { return TakeValue(); }
   bool string(std::string&) override { return TakeValue(); }
   bool binary(Json::binary_t&) override { return TakeValue(); }
-  bool start_object(size_t) override { return (depth_ == 0 || TakeValue()) && Enter(); }
-  bool key(std::string&) override { return true; }
-  bool end_object() override { return Leave(); }
+  bool start_object(size_t) override {
+    names_.emplace_back();
+    return (depth_ == 0 || TakeValue()) && Enter();
+  }
+
+  bool key(std::string& name) override {
+    if (depth_ == 1) is_in_properties_ = name == "properties";
+    const bool is_property = depth_ > 1 && is_in_properties_;
+    if (is_property || names_.back().insert(name).second) return true;
+    return Refuse(absl::AlreadyExistsError(absl::StrCat("has a member ", WireText(name), " twice")));
+  }
+
+  bool end_object() override {
+    names_.pop_back();
+    return Leave();
+  }
+
   bool start_array(size_t) override { return TakeValue() && Enter(); }
   bool end_array() override { return Leave(); }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
@@ -57,6 +75,8 @@ class JsonLimits final : public Json::json_sax_t {
 
   absl::Status status_;
   int values_ = 0, depth_ = 0;
+  std::vector<std::set<std::string>> names_;  // of each object that is open
+  bool is_in_properties_ = false;
 };
 
 }  // namespace

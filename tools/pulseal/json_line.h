@@ -33,7 +33,9 @@ inline constexpr int kMostJsonValues = 4096;
 inline constexpr int kDeepestJson = 64;
 
 // `text` as a JSON object; what isn't one is INVALID_ARGUMENT, and what is over the limits above RESOURCE_EXHAUSTED as soon
-// as it is, before anything is made of it. Never throws.
+// as it is, before anything is made of it. ALREADY_EXISTS where an object has a name twice, other than in the member
+// "properties": those are of anybody's choice, what "pulseal consume" writes has them as they came, and the last counts.
+// Never throws.
 absl::StatusOr<Json> ParseJson(std::string_view text);
 
 // For a member of an object that isn't what was expected.
