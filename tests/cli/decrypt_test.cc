@@ -93,6 +93,14 @@ TEST_F(DecryptTest, WhatCouldBeReadAtOnceIsPassedOver) {
             (Outcome{0, "two", "pulseal: kept.jsonl: passed over 1 message that had been decrypted before\n"}));
 }
 
+TEST_F(DecryptTest, ACiphertextIsNotPassedOverForWantOfAMember) {
+  Run("echo one | pulseal produce t --to orders");
+  Keep();
+  const std::string without = "import json\nkept = json.load(open('kept.jsonl'))\ndel kept['undecryptable']\n";
+  shell_.folder().Write("without.py", without + "print(json.dumps(kept))\n");
+  EXPECT_EQ(Run("python3 without.py | pulseal decrypt"), (Outcome{0, "one", ""}));
+}
+
 TEST_F(DecryptTest, AFrameOfTheWebSocketEndpoint) {
   Run("printf 'hello hello hello hello hello hello hello hello' | pulseal produce t --to orders --compression zlib");
   Keep();

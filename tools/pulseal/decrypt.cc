@@ -33,10 +33,12 @@ struct Arguments {
   PrivateKeyArguments keys;
 };
 
-// A message among the lines of "pulseal consume" that could be read at once.
+// A message among the lines of "pulseal consume" that could be read at once. One that has a ciphertext's metadata is a
+// ciphertext, whatever else was left out of its line.
 bool WasReadBefore(const Json& object) {
   const bool has_place = object.contains("entry") || object.contains("message_id");
-  return has_place && !object.contains("undecryptable");
+  const bool is_ciphertext = object.contains("context") || object.contains("encryptionContext");
+  return has_place && !is_ciphertext && !object.contains("undecryptable");
 }
 
 std::string WhyNoObject(const absl::Status& status) {
