@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "pulseal/framing/entry.h"
 #include "tests/cli/shell.h"
+#include "tools/pulseal/topic_writer.h"
 
 namespace pulseal::testing {
 namespace {
@@ -428,6 +430,27 @@ TEST_F(ProduceConsumeTest, MemoryDoesNotGrowWithTheInput) {
       Run("head -c 150000000 /dev/zero | tr '\\0' 'x' | fold -w 5000 > in; echo >> in; ulimit -v $((150 * 1024)); "
           "pulseal produce t.topic --to orders < in && pulseal consume t.topic | cmp - in"),
       kQuietSuccess);
+}
+
+// A topic of so many empty messages in clear.
+void WriteEmptyMessages(const std::string& path, int messages) {
+  const auto topic = tools::TopicWriter::Open(path);
+  ASSERT_TRUE(topic.ok()) << topic.status();
+  std::string entry;
+  ASSERT_TRUE(framing::AppendEntry(std::string_view("\x0a\x00\x10\x00\x18\x00", 6), "", "", &entry).ok());
+  for (int i = 0; i < messages; ++i) {
+    const auto room = (*topic)->Reserve(entry.size());
+    ASSERT_TRUE(room.ok()) << room.status();
+    entry.copy(room->data(), entry.size());
+    (*topic)->Commit(entry.size());
+  }
+  ASSERT_TRUE((*topic)->Flush().ok());
+}
+
+TEST_F(ProduceConsumeTest, MemoryDoesNotGrowWithTheEntries) {
+  WriteEmptyMessages(shell_.folder() / "t.topic", 2'200'000);
+  EXPECT_EQ(Run("ulimit -v $((64 * 1024)); pulseal consume t.topic --allow-plaintext | wc -l"),
+            (Outcome{0, "2200000\n", ""}));
 }
 
 #endif

@@ -34,6 +34,7 @@ namespace {
 using FailureAction = ConsumerCryptoFailureAction;
 
 constexpr uint64_t kMostEntries = 1'000'000'000'000;
+constexpr size_t kMostUnsettled = 1000;  // entries that are done, and that the topic isn't told of yet
 
 struct Arguments {
   std::string topic, on_failure = "fail", format = "lines";
@@ -117,6 +118,9 @@ class Consumption {
     const absl::StatusOr<std::optional<TopicEntry>> entry = topic_.Next();
     if (!entry.ok()) return AfterWriting(entry.status());
     absl::Status status = entry->has_value() ? Consume(**entry) : SettleWritten();
+    if (!status.ok()) return status;
+    // A topic may always have another one ready.
+    if (settled_.size() >= kMostUnsettled) status = SettleWritten();
     if (!status.ok()) return status;
     if (entry->has_value()) return true;
     EndIfNobodyReads();

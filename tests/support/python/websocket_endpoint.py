@@ -230,7 +230,8 @@ class Endpoint:
             connection.close(1011, "something \x1b[31mbroke")
         elif fault == "no-permits":  # more messages than anybody asked for, and no pause between them
             messages = (json.dumps({"messageId": message_id(i), "payload": "", "publishTime": ""}) for i in range(120_000))
-            connection.write(b"".join(struct.pack(">BB", 0x81, len(text)) + text.encode() for text in messages))
+            frames = b"".join(struct.pack(">BB", 0x81, len(text)) + text.encode() for text in messages)
+            threading.Thread(target=connection.write, args=(frames,), daemon=True).start()
             return
         else:
             return
