@@ -197,6 +197,13 @@ TEST_F(ProduceConsumeTest, AnInputOrOutputThatIsTheTopicItself) {
   EXPECT_EQ(Run("pulseal consume t.topic >> t.topic"),
             Failure("t.topic is also the standard output; write to another file"));
   EXPECT_EQ(Run("pulseal consume t.topic | wc -l").out, "10\n");
+  EXPECT_EQ(Run("cp t.topic before; seq 10 | pulseal produce t.topic --to orders --json >> t.topic"),
+            Failure("t.topic is also the standard output; write to another file"));
+  EXPECT_EQ(Run("cmp t.topic before"), kQuietSuccess);
+  // Here the shell has emptied it.
+  EXPECT_EQ(Run("seq 10 | pulseal produce t.topic --to orders --json > t.topic"),
+            Failure("t.topic is also the standard output; write to another file"));
+  EXPECT_EQ(Run("cat t.topic"), kQuietSuccess);
 }
 
 TEST_F(ProduceConsumeTest, ATornTailIsReadUpToAndThenRemoved) {

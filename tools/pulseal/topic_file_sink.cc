@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/pulseal/topic_file_sink.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -43,6 +44,12 @@ class TopicFileSink final : public TopicSink {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TopicSink>> OpenTopicFileSink(const std::string& path) {
+  // Opening it writes already.
+  const FileDescriptor before(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (SameFile(STDOUT_FILENO, before.get())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Shown(path), " is also the standard output; write to another file"));
+  }
   absl::StatusOr<std::unique_ptr<TopicWriter>> file = TopicWriter::Open(path);
   if (!file.ok()) return file.status();
   if (SameFile(STDIN_FILENO, (*file)->file().get())) {

@@ -11,7 +11,7 @@
 namespace pulseal::tools {
 
 // The end of a topic file, as TopicWriter::Open; reports a torn tail that it removed. FAILED_PRECONDITION where it is
-// also the standard input.
+// also the standard input, or the standard output, which leaves it as it is.
 absl::StatusOr<std::unique_ptr<TopicSink>> OpenTopicFileSink(const std::string& path);
 
 }  // namespace pulseal::tools
