@@ -305,6 +305,7 @@ END)"),
 TEST_F(ProduceConsumeTest, FromBehindTheEnd) {
   Run("seq 3 | pulseal produce t.topic --to orders; pulseal produce none.topic --to orders");
   EXPECT_EQ(Run("pulseal consume t.topic --from 3"), (Outcome{0, "3\n", ""}));
+  EXPECT_THAT(Run("pulseal consume t.topic --from 3 --json").err, HasSubstr("{\"messages\":1,\"entries\":1,"));
   EXPECT_EQ(Run("pulseal consume t.topic --from 4"),
             (Outcome{0, "", "pulseal: t.topic: nothing to read from entry 4 on: the last one is 3\n"}));
   EXPECT_EQ(Run("pulseal consume none.topic"), kQuietSuccess);
@@ -365,6 +366,7 @@ TEST_F(ProduceConsumeTest, OutputThatCanNotBeWritten) {
   EXPECT_EQ(Run("pulseal consume t.topic 2> log | tail -n 1").out, "13\n");
   EXPECT_EQ(Run("pulseal consume t.topic > /dev/full"), Failure("standard output: No space left on device"));
   EXPECT_EQ(Run("pulseal consume t.topic >&-"), Failure("standard output: Bad file descriptor"));
+  EXPECT_EQ(Run("pulseal consume t.topic --json 2> /dev/full | wc -l; echo ${PIPESTATUS[0]}").out, "13\n3\n");
 }
 
 TEST_F(ProduceConsumeTest, InputThatCanNotBeRead) {

@@ -34,7 +34,7 @@ namespace {
 using FailureAction = ConsumerCryptoFailureAction;
 
 constexpr uint64_t kMostEntries = 1'000'000'000'000;
-constexpr size_t kMostUnsettled = 1000;  // entries that are done, and that the topic isn't told of yet
+constexpr size_t kMostUnsettled = 64 * 1024;  // entries that are done, and that the topic isn't told of yet
 
 struct Arguments {
   std::string topic, on_failure = "fail", format = "lines";
@@ -108,7 +108,7 @@ class Consumption {
 
   bool has_unread() const { return leftovers_.any_unread() || topic_is_damaged_; }
   uint64_t messages() const { return messages_; }
-  uint64_t entries() const { return last_entry_number_; }
+  uint64_t entries() const { return entries_read_; }
 
  private:
   bool IsComplete() const { return arguments_.count > 0 && messages_ == arguments_.count; }
@@ -129,6 +129,7 @@ class Consumption {
 
   absl::Status Consume(const TopicEntry& entry) {
     last_entry_number_ = entry.place.entry_number;
+    ++entries_read_;
     if (!entry.status.ok()) {
       leftovers_.Add(Leftovers::Outcome::kNotRead, "damaged", 1, entry.place, entry.status);
       return absl::OkStatus();
@@ -199,7 +200,7 @@ class Consumption {
   MessageOutput output_;
   Leftovers leftovers_;
   bool topic_is_damaged_ = false;
-  uint64_t last_entry_number_ = 0, messages_ = 0;
+  uint64_t last_entry_number_ = 0, entries_read_ = 0, messages_ = 0;
   std::map<uint64_t, Place> places_;  // of entries, by their numbers, that no outcome has settled
   std::vector<uint64_t> settled_;     // entries whose messages wait in output_
   framing::SingleMessage message_;    // kept for its memory
@@ -225,10 +226,10 @@ Json ToJson(const DecryptorCounters& counters) {
 }
 
 // To standard error, since standard output is the messages'.
-void PrintSummary(const Consumption& consumption, const MessageDecryptor& decryptor) {
-  PrintToStandardError(JsonLine({{"messages", consumption.messages()},
-                                 {"entries", consumption.entries()},
-                                 {"counters", ToJson(decryptor.counters())}}));
+absl::Status PrintSummary(const Consumption& consumption, const MessageDecryptor& decryptor) {
+  return PrintToStandardError(JsonLine({{"messages", consumption.messages()},
+                                        {"entries", consumption.entries()},
+                                        {"counters", ToJson(decryptor.counters())}}));
 }
 
 absl::Status CheckUse(const CLI::App& app, const Arguments& arguments) {
@@ -271,10 +272,10 @@ ExitCode Run(const CLI::App& app, const Arguments& arguments) {
   if (absl::IsInvalidArgument(topic.status())) return Misused(topic.status());
   if (!topic.ok()) return EnvironmentFailure(topic.status());
   Consumption consumption(arguments, **topic, **decryptor);
-  const absl::Status status = consumption.Run();
+  absl::Status status = consumption.Run();
   consumption.ReportLeftovers();
+  if (status.ok() && arguments.json) status = PrintSummary(consumption, **decryptor);
   if (!status.ok()) return EnvironmentFailure(status);
-  if (arguments.json) PrintSummary(consumption, **decryptor);
   return consumption.has_unread() ? ExitCode::kMessagesLeft : ExitCode::kDone;
 }
 

@@ -43,7 +43,9 @@ absl::Status Print(std::string_view text) {
   return ErrnoStatus("standard output");
 }
 
-void PrintToStandardError(std::string_view text) { (void)WriteAll(STDERR_FILENO, text); }
+absl::Status PrintToStandardError(std::string_view text) {
+  return WriteAll(STDERR_FILENO, text) ? absl::OkStatus() : ErrnoStatus("standard error");
+}
 
 ExitCode EnvironmentFailure(const absl::Status& status) {
   Report(std::string(status.message()));

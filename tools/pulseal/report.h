@@ -23,7 +23,7 @@ void EndProgress();
 absl::Status Print(std::string_view text);
 
 // Writes a program's part of the output, whole lines, to standard error.
-void PrintToStandardError(std::string_view text);
+absl::Status PrintToStandardError(std::string_view text);
 
 // Reports what failed: a file, a key, the disk.
 ExitCode EnvironmentFailure(const absl::Status& status);
