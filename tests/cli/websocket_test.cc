@@ -296,6 +296,15 @@ TEST_F(WebSocketTest, AnEndpointThatDoesNotWaitForPermits) {
   EXPECT_EQ(Endpoint()["acknowledgements"], 120000);
 }
 
+TEST_F(WebSocketTest, AnEndpointThatRepeatsItselfHoldsNobodyUp) {
+  EXPECT_EQ(Beside("--fault repeat",
+                   "pulseal consume $URL/orders --subscription s --allow-plaintext --idle 1s; echo $?; "
+                   "env --default-signal=INT pulseal consume $URL/orders --subscription s --allow-plaintext --follow "
+                   "> arrived & until grep -q . arrived; do :; done; kill -INT $!; wait $!; echo $?; cat arrived"),
+            (Outcome{0, "again\n0\n130\nagain\n", ""}));
+  EXPECT_GT(Endpoint()["acknowledgements"], 0);
+}
+
 // Each of these ends by itself, with an error that says what is wrong.
 struct Misbehaviour {
   const char* options;

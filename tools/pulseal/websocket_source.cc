@@ -84,7 +84,8 @@ class WebSocketSource final : public TopicSource {
   }
 
   absl::StatusOr<std::optional<TopicEntry>> Next() override {
-    while (true) {
+    // After so many that came before, what was given is to be dealt with.
+    for (uint64_t passed = 0; passed < kPermits && !Interrupted(); ++passed) {
       absl::StatusOr<std::optional<std::string>> text = std::exchange(waited_for_, std::nullopt);
       if (!text->has_value()) text = link_.connection().Receive(Deadline());
       if (!text.ok()) {
@@ -99,9 +100,11 @@ class WebSocketSource final : public TopicSource {
       if (!message.ok()) return link_.Named(message.status());
       const uint64_t number = given_.NumberOf(message->message_id);
       if (number == 0) return Entry(*std::move(message));
+      ++repeats_;
       if (!given_.is_settled(number)) continue;
       if (absl::Status status = Acknowledge(number); !status.ok()) return status;
     }
+    return std::optional<TopicEntry>();
   }
 
   absl::Status Settle(const std::vector<uint64_t>& entry_numbers) override {
@@ -120,6 +123,8 @@ class WebSocketSource final : public TopicSource {
       if (!status.ok()) return status;
     }
     const Deadline now = steady_clock::now();
+    // More than a new connection could bring again.
+    if (repeats_ > kMostRemembered && !follow_) return false;
     absl::StatusOr<std::optional<std::string>> text =
         link_.connection().Receive(follow_ ? now + kMoment : std::min(end_, now + kMoment));
     if (!text.ok()) {
@@ -138,6 +143,7 @@ class WebSocketSource final : public TopicSource {
 
  private:
   absl::StatusOr<std::optional<TopicEntry>> Entry(WebSocketMessage message) {
+    repeats_ = 0;
     message_ = std::move(message);
     TopicEntry entry;
     entry.place.entry_number = given_.Add(message_.message_id);
@@ -161,7 +167,7 @@ class WebSocketSource final : public TopicSource {
 
   // On a connection that is new.
   absl::Status Begin() {
-    used_permits_ = 0;
+    used_permits_ = repeats_ = 0;
     began_ = steady_clock::now();
     end_ = began_ + idle_;
     return Permit(kPermits);
@@ -179,6 +185,7 @@ class WebSocketSource final : public TopicSource {
   WebSocketMessage message_;               // of the entry that was given last
   std::optional<std::string> waited_for_;  // came in Wait
   uint64_t used_permits_ = 0;              // not yet given back
+  uint64_t repeats_ = 0;                   // on this connection, since something new came
   Deadline began_, end_;                   // of the connection; of the topic, unless something comes before
 };
 

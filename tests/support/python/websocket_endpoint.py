@@ -233,10 +233,22 @@ class Endpoint:
             frames = b"".join(struct.pack(">BB", 0x81, len(text)) + text.encode() for text in messages)
             threading.Thread(target=connection.write, args=(frames,), daemon=True).start()
             return
+        elif fault == "repeat":  # one message, again and again, without a pause
+            threading.Thread(target=self.repeat, args=(connection,), daemon=True).start()
+            return
         else:
             return
         while True:  # until the client goes
             connection.read(1)
+
+    def repeat(self, connection):
+        text = json.dumps({"messageId": message_id(0), "payload": base64.b64encode(b"again").decode(), "publishTime": ""})
+        frames = (struct.pack(">BB", 0x81, len(text)) + text.encode()) * 1000
+        try:
+            while True:
+                connection.write(frames)
+        except Gone:
+            pass
 
     # Producers.
 
