@@ -77,11 +77,10 @@ size_t ThreadsHere() {
 
 // Once OpenSSL is ending. A thread that ends all the same does so within a tenth of a second, in good time to be seen.
 void StopWorkerAndCountThreads() {
-  constexpr std::string_view kThreadEnded = "a thread ended while OpenSSL did\n";
   const size_t threads = ThreadsHere();
   Worker()->Stop();
   for (int i = 0; i < 100 && ThreadsHere() == threads; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  if (ThreadsHere() != threads) (void)!write(STDERR_FILENO, kThreadEnded.data(), kThreadEnded.size());
+  if (ThreadsHere() != threads) _exit(1);
 }
 
 [[noreturn]] void ExitBesideAThreadThatHasNotWorkedYet() {
@@ -96,7 +95,7 @@ TEST(AtWorkDeathTest, NoThreadEndsOnceOpenSslIsEnding) {
   GTEST_SKIP() << "under ThreadSanitizer the program ends before OpenSSL does";
 #endif
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(ExitBesideAThreadThatHasNotWorkedYet(), ::testing::ExitedWithCode(0), "^$");
+  EXPECT_EXIT(ExitBesideAThreadThatHasNotWorkedYet(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstddef>
 #include <functional>
 #include <memory>
 
@@ -39,6 +41,13 @@ ExitCode Main(int argc, char** argv) {
   return run();
 }
 
+// What calls that have returned left on the stack, messages among it: none goes as deep as this.
+[[gnu::noinline]] void WipeStack() {
+  constexpr size_t kDeepest = size_t{256} * 1024;
+  char below[kDeepest];
+  explicit_bzero(below, sizeof below);
+}
+
 }  // namespace
 }  // namespace pulseal::tools
 
@@ -47,6 +56,7 @@ int main(int argc, char** argv) {
   ClaimStandardStreams();
   IgnoreWriteSignals();
   const ExitCode code = Main(argc, argv);
+  WipeStack();
   if (Interrupted()) EndInterrupted();
   return static_cast<int>(code);
 }
