@@ -37,6 +37,22 @@ using testing::MessageEncryptorTest;
 using testing::NoThreads;
 using testing::Told;
 
+// `later`, but for work without a delay, which it runs against its contract.
+Executor RunningInsideTheCall(Executor later) {
+  return [later = std::move(later)](auto delay, auto work) {
+    if (delay > seconds(0)) return later(delay, std::move(work));
+    work();
+  };
+}
+
+// `executor`, but while it is shut down.
+Executor ThrowingWhen(const bool& shut_down, Executor executor) {
+  return [&shut_down, executor = std::move(executor)](auto delay, auto work) {
+    if (shut_down) throw std::runtime_error("shut down");
+    executor(delay, std::move(work));
+  };
+}
+
 TEST_F(MessageEncryptorTest, TheDefaultBackgroundAndClockWorkWithEvents) {
   EncryptorOptions options = Options();
   options.background = Background();
@@ -236,10 +252,7 @@ TEST_F(MessageEncryptorTest, AnAgeTimerThatTheExecutorLosesIsSetAgainWithTheNext
 TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallIsSlowButBreaksNothing) {
   EncryptorOptions options = Options();
   options.rotation.messages = 3;
-  options.background.executor = [executor = options.background.executor](auto delay, auto work) {
-    if (delay > seconds(0)) return executor(delay, std::move(work));
-    work();
-  };
+  options.background.executor = RunningInsideTheCall(options.background.executor);
   const auto encryptor = Make(std::move(options));
   const std::string first = Send(*encryptor).data_key;
   EXPECT_EQ(Send(*encryptor).data_key, first);
@@ -253,10 +266,7 @@ TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallIsSlowButBreaksN
 TEST_F(MessageEncryptorTest, AnExecutorThatRunsWorkInsideTheCallHoldsTheHardAge) {
   EncryptorOptions options = Options();
   options.rotation.hard_age = hours(24);
-  options.background.executor = [executor = options.background.executor](auto delay, auto work) {
-    if (delay > seconds(0)) return executor(delay, std::move(work));
-    work();
-  };
+  options.background.executor = RunningInsideTheCall(options.background.executor);
   const auto encryptor = Make(std::move(options));
   wrapper_->SetStatus("orders", absl::UnavailableError("down"));
   background_.Advance(hours(24));
@@ -268,10 +278,7 @@ TEST_F(MessageEncryptorTest, AnExecutorThatMakesEveryNextKeyInsideTheCallEndsInA
   EncryptorOptions options = Options();
   options.rotation.messages = 1;
   options.failure_action = ProducerCryptoFailureAction::kSend;
-  options.background.executor = [executor = options.background.executor](auto delay, auto work) {
-    if (delay > seconds(0)) return executor(delay, std::move(work));
-    work();
-  };
+  options.background.executor = RunningInsideTheCall(options.background.executor);
   const auto encryptor = Make(std::move(options));
   for (uint64_t refused = 1; refused <= 3; ++refused) {
     const absl::Status status = Refused(*encryptor);
@@ -288,10 +295,7 @@ TEST_F(MessageEncryptorTest, AnyNumberOfChangesMayWaitForAnExecutorThatShutsDown
   constexpr int kChanges = 20000;
   bool shut_down = false;
   EncryptorOptions options = Options();
-  options.background.executor = [&shut_down, executor = options.background.executor](auto delay, auto work) {
-    if (shut_down) throw std::runtime_error("shut down");
-    executor(delay, std::move(work));
-  };
+  options.background.executor = ThrowingWhen(shut_down, options.background.executor);
   const auto encryptor = Make(std::move(options));
   wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
   for (const char* name : {"orders", "audit"}) wrapper_->SetStatus(name, absl::UnavailableError("down"));
@@ -313,10 +317,7 @@ TEST_F(MessageEncryptorTest, AnyNumberOfChangesMayWaitForAnExecutorThatShutsDown
 TEST_F(MessageEncryptorTest, AChangeMayBeWaitedForWhereOneIsToldToBeLost) {
   bool shut_down = false;
   EncryptorOptions options = Options();
-  options.background.executor = [&shut_down, executor = options.background.executor](auto delay, auto work) {
-    if (shut_down) throw std::runtime_error("shut down");
-    executor(delay, std::move(work));
-  };
+  options.background.executor = ThrowingWhen(shut_down, options.background.executor);
   const auto encryptor = Make(std::move(options));
   wrapper_->SetManner(FakeKeyWrapper::Manner::kHeld);
   encryptor->RotateAsync([](const absl::Status&) {});
